@@ -1,0 +1,196 @@
+//! The composition root: settings in, a running server out.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer, web};
+use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
+
+use crate::auth::{Auth, Background};
+use crate::config::{DatabaseUrl, PublicUrl, Settings};
+use crate::crypto::{
+    AccessTokens, FormTokens, KeyFileError, KeyFileState, KeyRing, PasswordHasher, PasswordPool, RandomError,
+    SignedValues, inspect_key_file, random_bytes, read_or_make_key_file,
+};
+use crate::domain::clock::{Clock, SystemClock};
+use crate::store::{Database, MigrationReport, StoreError, peppers};
+use crate::web::{Site, SiteParts, configure, guard};
+
+/// The key file, in the working directory.
+pub const KEY_FILE: &str = "perennial.key";
+
+/// How long a load balancer has to notice that readiness turned 503 before no new connection is taken.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long requests in flight may take after that, in seconds.
+const SHUTDOWN_SECONDS: u64 = 30;
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; stop what listens there, or set BIND to another address")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// There is no key.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// There is no database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There are no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// A thread, a signal handler or a static file failed.
+    #[error("cannot start: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Perennial, ready to be served by its own server or to be mounted in another Actix application.
+#[derive(Debug, Clone)]
+pub struct Application {
+    site: web::Data<Site>,
+    background: Arc<Background>,
+}
+
+impl Application {
+    /// Opens the database, reads the keys and starts what runs beside the requests.
+    ///
+    /// # Errors
+    /// If there is no database or no key; each says what to do.
+    pub fn build(settings: &Settings, public_url: PublicUrl, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let keys = key_ring(settings, Path::new(KEY_FILE))?;
+        let (database, _) = open_database(settings)?;
+        let fresh = Zeroizing::new(random_bytes::<32>()?);
+        let now = clock.now();
+        let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
+        let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
+        let auth = Arc::new(Auth::new(
+            database,
+            passwords,
+            clock,
+            settings.lifetimes,
+            AccessTokens::new(&keys, public_url.as_str()),
+            SignedValues::for_refresh_cookie(&keys),
+        ));
+        let site = Site::new(SiteParts {
+            auth: Arc::clone(&auth),
+            form_tokens: FormTokens::new(&keys),
+            form_cookie: SignedValues::for_form_cookie(&keys),
+            public_url,
+            registration: settings.registration,
+            password_min_length: settings.password_min_length,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            static_dir: settings.static_dir.clone(),
+            debug_auth: settings.debug_auth,
+        })?;
+        Ok(Self { site: web::Data::new(site), background: Arc::new(Background::start(auth)?) })
+    }
+
+    /// Adds Perennial's pages to an application; wrap it in [`guard`] as well.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        configure(config, self.site.clone());
+    }
+
+    /// Returns what runs beside the requests.
+    pub fn background(&self) -> &Background {
+        &self.background
+    }
+
+    /// Tells whether anybody has an account yet.
+    ///
+    /// # Errors
+    /// If the database cannot read.
+    pub async fn has_accounts(&self) -> Result<bool, crate::auth::AuthError> {
+        self.site.auth.has_accounts().await
+    }
+
+    /// Serves until SIGTERM or SIGINT: then readiness turns 503, requests in flight finish, and this returns.
+    ///
+    /// # Errors
+    /// If the server cannot start.
+    pub async fn serve(self, listener: TcpListener) -> Result<(), StartError> {
+        let site = self.site.clone();
+        let application = self.clone();
+        let server = HttpServer::new(move || {
+            let application = application.clone();
+            App::new().configure(move |config| application.configure(config)).wrap(from_fn(guard))
+        })
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .listen(listener)?
+        .run();
+        let handle = server.handle();
+        let stopping = actix_web::rt::spawn(stop_on_signal(handle, site)?);
+        server.await?;
+        stopping.abort();
+        Ok(())
+    }
+}
+
+/// Returns the keys of the settings, or of the key file.
+///
+/// # Errors
+/// If there is no key file and none can be made.
+pub fn key_ring(settings: &Settings, file: &Path) -> Result<KeyRing, KeyFileError> {
+    if let Some(ring) = settings.secret_keys.clone().and_then(KeyRing::from_list) {
+        return Ok(ring);
+    }
+    if let Ok(KeyFileState::Exposed(mode)) = inspect_key_file(file) {
+        tracing::warn!("{} can be read by others (mode {mode:o}): run chmod 600 {}", file.display(), file.display());
+    }
+    read_or_make_key_file(file)
+}
+
+/// Opens the database of the settings and runs the migrations that are missing.
+///
+/// # Errors
+/// If it cannot be opened or migrated, or is of a newer version.
+pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport), StoreError> {
+    let DatabaseUrl::Sqlite(path) = &settings.database;
+    Database::open(path)
+}
+
+/// Returns the path of the database of the settings.
+pub fn database_path(settings: &Settings) -> PathBuf {
+    let DatabaseUrl::Sqlite(path) = &settings.database;
+    path.clone()
+}
+
+/// Listens on the address of the settings, before anything else is touched.
+///
+/// # Errors
+/// If something else listens there, or nobody may.
+pub fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
+    let address = settings.bind;
+    TcpListener::bind(address).map_err(|source| StartError::Bind { address, source })
+}
+
+/// Returns the machine's clock.
+pub fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::start())
+}
+
+fn stop_on_signal(handle: ServerHandle, site: web::Data<Site>) -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests in flight finish");
+        site.start_draining();
+        tokio::time::sleep(DRAIN).await;
+        handle.stop(true).await;
+    })
+}

@@ -1,0 +1,35 @@
+//! `perennial serve`.
+
+use super::{Failure, say};
+use crate::app::{Application, listen, system_clock};
+use crate::config::{PublicUrl, Registration, Settings};
+use crate::telemetry;
+
+/// Serves until it is told to stop.
+pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+    telemetry::start(settings.log_format);
+    let listener = listen(settings)?;
+    let public_url = match &settings.public_url {
+        Some(url) => url.clone(),
+        None => PublicUrl::localhost(listener.local_addr()?.port()),
+    };
+    let application = Application::build(settings, public_url.clone(), system_clock())?;
+    actix_web::rt::System::new().block_on(async move {
+        let anybody = application.has_accounts().await?;
+        say(&banner(&public_url, anybody, settings.registration))?;
+        Ok(application.serve(listener).await?)
+    })
+}
+
+/// Says where to go, and what to do there first.
+fn banner(url: &PublicUrl, anybody: bool, registration: Registration) -> String {
+    let next = match (anybody, registration) {
+        (true, _) => format!("Sign in at {url}/login"),
+        (false, Registration::Open) => format!("No account yet? Create the first account at {url}/register"),
+        (false, Registration::Closed) => {
+            "No account yet, and registration is closed: start once with REGISTRATION=open to create the first"
+                .to_owned()
+        }
+    };
+    format!("Perennial {} serves {url}\n{next}\nStop it with Ctrl-C", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,203 @@
+//! The settings as flags and environment variables of the same name.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use time::Duration;
+
+use super::{SettingError, Settings, parse};
+use crate::domain::session::Lifetimes;
+
+/// bcrypt's cost below which a password is cheap to guess (OWASP Password Storage Cheat Sheet: at least 10).
+const COST_FLOOR: u32 = 10;
+
+macro_rules! arguments {
+    ($($field:ident $variable:literal $value:literal $(secret $secret:literal)?: $help:literal;)*) => {
+        /// The settings as they were typed, not yet understood.
+        ///
+        /// Every one is optional text here, so that a bad value is answered by one line of ours that names the
+        /// variable, and so that "not set" can be told from "set to the default".
+        #[derive(Args, Clone, Default)]
+        pub struct Arguments {
+            $(
+                #[doc = $help]
+                #[arg(long, env = $variable, global = true, hide_env_values = true, value_name = $value, help = $help, help_heading = "Settings", allow_hyphen_values = true)]
+                pub $field: Option<String>,
+            )*
+        }
+    };
+}
+
+arguments! {
+    bind "BIND" "ADDRESS:PORT": "Address to listen on [default: 127.0.0.1:8080]";
+    public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
+    database_url "DATABASE_URL" "URL": "Where the data lives [default: sqlite://perennial.db]";
+    jwt_secret_key "JWT_SECRET_KEY" "SECRETS": "One or more secrets of at least 32 bytes, comma-separated: the first signs, all verify [default: made once, kept in perennial.key]";
+    access_token_ttl "ACCESS_TOKEN_TTL" "DURATION": "Life of an access token [default: 15m]";
+    token_expiry_hours "TOKEN_EXPIRY_HOURS" "HOURS": "The same as a decimal number of hours, read where ACCESS_TOKEN_TTL is unset";
+    refresh_token_ttl "REFRESH_TOKEN_TTL" "DURATION": "Absolute life of a kept sign-in, never extended [default: 30d]";
+    refresh_token_expiry_days "REFRESH_TOKEN_EXPIRY_DAYS" "DAYS": "The same as a decimal number of days, read where REFRESH_TOKEN_TTL is unset";
+    idle_ttl "IDLE_TTL" "DURATION": "A kept sign-in not used for this long ends [default: 14d]";
+    session_ttl "SESSION_TTL" "DURATION": "Absolute life of a sign-in without \"keep me signed in\" [default: 24h]";
+    reuse_grace "REUSE_GRACE" "DURATION": "How long the token just replaced still signs parallel tabs in [default: 30s]";
+    password_min_length "PASSWORD_MIN_LENGTH" "NUMBER": "Characters of a new password at least, 8 or more [default: 15]";
+    bcrypt_cost "BCRYPT_COST" "NUMBER": "Cost of a password hash, 4 to 31; below 10 only where PUBLIC_URL is this machine [default: 12]";
+    registration "REGISTRATION" "open|closed": "Whether strangers may make an account [default: open]";
+    trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose X-Forwarded-For or Forwarded is believed [default: none]";
+    static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
+    event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
+    log_format "LOG_FORMAT" "text|json": "How log lines are written [default: text]";
+    debug_auth "DEBUG_AUTH" "true|false": "Log why each request was or was not signed in, without secrets [default: false]";
+}
+
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Arguments")
+    }
+}
+
+impl Arguments {
+    /// Understands every setting, or names the first that makes no sense.
+    ///
+    /// # Errors
+    /// The setting and what it takes.
+    pub fn settings(&self) -> Result<Settings, SettingError> {
+        let public_url = self
+            .public_url
+            .as_deref()
+            .map(str::parse::<super::PublicUrl>)
+            .transpose()
+            .map_err(|error| SettingError { name: "PUBLIC_URL", problem: error.to_string() })?;
+        let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), |text| {
+            text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
+        })?;
+        Ok(Settings {
+            bind,
+            database: read(
+                "DATABASE_URL",
+                self.database_url.as_deref().unwrap_or("sqlite://perennial.db"),
+                parse::database,
+            )?,
+            secret_keys: optional("JWT_SECRET_KEY", &self.jwt_secret_key, parse::secrets)?,
+            lifetimes: self.lifetimes()?,
+            password_min_length: read(
+                "PASSWORD_MIN_LENGTH",
+                self.password_min_length.as_deref().unwrap_or("15"),
+                |text| parse::number(text, 8, 1024),
+            )? as usize,
+            bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(super::PublicUrl::is_loopback))?,
+            registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::registration)?,
+            trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
+            static_dir: self.static_dir()?,
+            event_retention: read(
+                "EVENT_RETENTION",
+                self.event_retention.as_deref().unwrap_or("180d"),
+                parse::lifetime,
+            )?,
+            log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::log_format)?,
+            debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
+            public_url,
+        })
+    }
+
+    fn lifetimes(&self) -> Result<Lifetimes, SettingError> {
+        let access = match (&self.access_token_ttl, &self.token_expiry_hours) {
+            (None, Some(hours)) => read("TOKEN_EXPIRY_HOURS", hours, |text| parse::decimal(text, Duration::HOUR))?,
+            (ttl, _) => read("ACCESS_TOKEN_TTL", ttl.as_deref().unwrap_or("15m"), parse::lifetime)?,
+        };
+        let kept = match (&self.refresh_token_ttl, &self.refresh_token_expiry_days) {
+            (None, Some(days)) => read("REFRESH_TOKEN_EXPIRY_DAYS", days, |text| parse::decimal(text, Duration::DAY))?,
+            (ttl, _) => read("REFRESH_TOKEN_TTL", ttl.as_deref().unwrap_or("30d"), parse::lifetime)?,
+        };
+        Ok(Lifetimes {
+            access,
+            kept,
+            idle: read("IDLE_TTL", self.idle_ttl.as_deref().unwrap_or("14d"), parse::lifetime)?,
+            browser_session: read("SESSION_TTL", self.session_ttl.as_deref().unwrap_or("24h"), parse::lifetime)?,
+            reuse_grace: read("REUSE_GRACE", self.reuse_grace.as_deref().unwrap_or("30s"), parse::duration)?,
+        })
+    }
+
+    fn bcrypt_cost(&self, loopback: bool) -> Result<u32, SettingError> {
+        let cost = read("BCRYPT_COST", self.bcrypt_cost.as_deref().unwrap_or("12"), |text| parse::number(text, 4, 31))?;
+        if cost < COST_FLOOR && !loopback {
+            let problem = format!("takes {COST_FLOOR} or more where PUBLIC_URL is not this machine");
+            return Err(SettingError { name: "BCRYPT_COST", problem });
+        }
+        Ok(cost)
+    }
+
+    fn static_dir(&self) -> Result<Option<PathBuf>, SettingError> {
+        optional("STATIC_DIR", &self.static_dir, |text| {
+            let folder = PathBuf::from(text);
+            if folder.is_dir() { Ok(folder) } else { Err("takes a folder that exists".to_owned()) }
+        })
+    }
+}
+
+fn read<T>(
+    name: &'static str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Result<T, parse::Takes>,
+) -> Result<T, SettingError> {
+    parse(text).map_err(|problem| SettingError { name, problem })
+}
+
+fn optional<T>(
+    name: &'static str,
+    text: &Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, parse::Takes>,
+) -> Result<Option<T>, SettingError> {
+    text.as_deref().map(|text| read(name, text, parse)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(arguments: Arguments) -> Option<String> {
+        arguments.settings().err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_the_contracts() {
+        let lifetimes = Arguments::default().settings().map(|settings| settings.lifetimes);
+        assert_eq!(
+            lifetimes,
+            Ok(Lifetimes {
+                access: Duration::minutes(15),
+                kept: Duration::days(30),
+                idle: Duration::days(14),
+                browser_session: Duration::hours(24),
+                reuse_grace: Duration::seconds(30),
+            })
+        );
+    }
+
+    #[test]
+    fn the_older_names_are_read_only_where_the_newer_are_unset() {
+        let older = Arguments { token_expiry_hours: Some("0.5".into()), ..Arguments::default() };
+        assert_eq!(older.settings().map(|s| s.lifetimes.access), Ok(Duration::minutes(30)));
+        let both = Arguments { access_token_ttl: Some("1m".into()), ..older };
+        assert_eq!(both.settings().map(|s| s.lifetimes.access), Ok(Duration::minutes(1)));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_it_takes() {
+        let bad = Arguments { access_token_ttl: Some("soon".into()), ..Arguments::default() };
+        assert_eq!(
+            error(bad).as_deref(),
+            Some("ACCESS_TOKEN_TTL: takes a duration such as 90s, 15m, 36h or 30d, at most 3650d")
+        );
+        let bad = Arguments { jwt_secret_key: Some("hunter2".into()), ..Arguments::default() };
+        assert!(error(bad).is_some_and(|line| line.starts_with("JWT_SECRET_KEY: takes") && !line.contains("hunter2")));
+    }
+
+    #[test]
+    fn a_cheap_hash_is_for_this_machine_alone() {
+        let cheap = Arguments { bcrypt_cost: Some("4".into()), ..Arguments::default() };
+        assert_eq!(error(cheap.clone()), None);
+        let public = Arguments { public_url: Some("https://example.org".into()), ..cheap };
+        assert!(error(public).is_some_and(|line| line.starts_with("BCRYPT_COST")));
+    }
+}

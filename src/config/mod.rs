@@ -1,0 +1,82 @@
+//! Settings: read once, checked at once, passed on as values; there is no global configuration.
+
+mod arguments;
+mod parse;
+mod public_url;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+
+pub use arguments::Arguments;
+pub use public_url::PublicUrl;
+
+use crate::domain::session::Lifetimes;
+
+/// Everything an operator can choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address to listen on.
+    pub bind: SocketAddr,
+    /// The one origin of all links; `None` means `http://localhost:` with the port that was bound.
+    pub public_url: Option<PublicUrl>,
+    /// Where the data lives.
+    pub database: DatabaseUrl,
+    /// The secrets of `JWT_SECRET_KEY`; `None` means the key file.
+    pub secret_keys: Option<Vec<SecretString>>,
+    /// How long everything lives.
+    pub lifetimes: Lifetimes,
+    /// Code points of a new password at least.
+    pub password_min_length: usize,
+    /// bcrypt's cost, as a power of two.
+    pub bcrypt_cost: u32,
+    /// Whether strangers may make an account.
+    pub registration: Registration,
+    /// The proxies whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A folder whose files replace the embedded ones.
+    pub static_dir: Option<PathBuf>,
+    /// How long audit events are kept.
+    pub event_retention: time::Duration,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Whether each decision on a request is logged.
+    pub debug_auth: bool,
+}
+
+/// Whether strangers may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Anybody may.
+    Open,
+    /// Nobody may.
+    Closed,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Where the data lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// Says which setting makes no sense, and what it takes; it never repeats a value that may be secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingError {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What is wrong with its value, and what it takes.
+    pub problem: String,
+}

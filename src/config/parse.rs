@@ -1,0 +1,142 @@
+//! One function a kind of setting: text in, value or what it takes out.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use time::Duration;
+
+use super::{DatabaseUrl, LogFormat, Registration};
+
+/// Bytes of a signing secret at least: HS256 needs a key as long as its hash (RFC 7518 section 3.2).
+const SECRET_MIN_BYTES: usize = 32;
+
+/// The longest duration that makes sense: ten years.
+const MAX_DURATION: Duration = Duration::days(3650);
+
+/// What a setting takes, said to whoever gave something else.
+pub(super) type Takes = String;
+
+const DURATION_TAKES: &str = "takes a duration such as 90s, 15m, 36h or 30d, at most 3650d";
+
+/// Reads a duration of at least one second.
+pub(super) fn lifetime(text: &str) -> Result<Duration, Takes> {
+    let duration = duration(text)?;
+    if duration.is_zero() { Err(format!("{DURATION_TAKES}, and more than nothing")) } else { Ok(duration) }
+}
+
+/// Reads a duration, which may be `0s`.
+pub(super) fn duration(text: &str) -> Result<Duration, Takes> {
+    let parsed = humantime::parse_duration(text).ok().and_then(|parsed| Duration::try_from(parsed).ok());
+    parsed
+        .filter(|duration| *duration <= MAX_DURATION && duration.subsec_nanoseconds() == 0)
+        .ok_or_else(|| DURATION_TAKES.to_owned())
+}
+
+/// Reads a decimal number of `unit`s.
+pub(super) fn decimal(text: &str, unit: Duration) -> Result<Duration, Takes> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0 && *number < 1e6);
+    number
+        .map(|number| Duration::seconds((unit.as_seconds_f64() * number).round() as i64))
+        .filter(|duration| (Duration::seconds(1)..=MAX_DURATION).contains(duration))
+        .ok_or_else(|| "takes a decimal number above 0, such as 0.25 or 24, and at most ten years".to_owned())
+}
+
+/// Reads a whole number within bounds.
+pub(super) fn number(text: &str, least: u32, most: u32) -> Result<u32, Takes> {
+    let parsed = text.parse().ok().filter(|number| (least..=most).contains(number));
+    parsed.ok_or_else(|| format!("takes a whole number from {least} to {most}"))
+}
+
+/// Reads `true` or `false`.
+pub(super) fn flag(text: &str) -> Result<bool, Takes> {
+    text.parse().map_err(|_| "takes true or false".to_owned())
+}
+
+/// Reads `open` or `closed`.
+pub(super) fn registration(text: &str) -> Result<Registration, Takes> {
+    match text {
+        "open" => Ok(Registration::Open),
+        "closed" => Ok(Registration::Closed),
+        _ => Err("takes open or closed".to_owned()),
+    }
+}
+
+/// Reads `text` or `json`.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, Takes> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("takes text or json".to_owned()),
+    }
+}
+
+/// Reads comma-separated networks; a bare address is a network of one.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Takes> {
+    let network = |part: &str| part.parse::<IpNet>().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| {
+            network(part).ok_or_else(|| "takes networks such as 10.0.0.0/8,::1/128, separated by commas".to_owned())
+        })
+        .collect()
+}
+
+/// Reads comma-separated secrets.
+pub(super) fn secrets(text: &str) -> Result<Vec<SecretString>, Takes> {
+    let secrets: Vec<SecretString> = text.split(',').map(str::trim).map(SecretString::from).collect();
+    if secrets.iter().any(|secret| secret.expose_secret().len() < SECRET_MIN_BYTES) {
+        return Err(format!(
+            "takes one or more secrets of at least {SECRET_MIN_BYTES} bytes, separated by commas; `perennial secret` makes one"
+        ));
+    }
+    Ok(secrets)
+}
+
+/// Reads where the data lives.
+pub(super) fn database(text: &str) -> Result<DatabaseUrl, Takes> {
+    let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '\0']));
+    path.map(|path| DatabaseUrl::Sqlite(PathBuf::from(path)))
+        .ok_or_else(|| "takes sqlite:// and the path of a file, such as sqlite://perennial.db".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds_minutes_hours_or_days() {
+        for (text, seconds) in [("90s", 90), ("15m", 900), ("36h", 129_600), ("30d", 2_592_000)] {
+            assert_eq!(lifetime(text), Ok(Duration::seconds(seconds)));
+        }
+        for text in ["", "15", "m", "-1s", "0s", "4000d", "500ms"] {
+            assert!(lifetime(text).is_err(), "{text}");
+        }
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn decimals_are_rounded_to_whole_seconds() {
+        assert_eq!(decimal("0.25", Duration::HOUR), Ok(Duration::minutes(15)));
+        assert_eq!(decimal("7", Duration::DAY), Ok(Duration::days(7)));
+        for text in ["", "x", "0", "-1", "inf", "NaN", "1e9"] {
+            assert!(decimal(text, Duration::HOUR).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_without_being_repeated() {
+        let long = "x".repeat(32);
+        assert_eq!(secrets(&format!("{long},{long}")).map(|secrets| secrets.len()), Ok(2));
+        for text in ["", "short", &format!("{long},short"), &format!("{long},")] {
+            assert!(secrets(text).is_err_and(|takes| !takes.contains("short")), "{text}");
+        }
+    }
+
+    #[test]
+    fn networks_and_bare_addresses_are_read() {
+        assert_eq!(networks("10.0.0.0/8, ::1").map(|networks| networks.len()), Ok(2));
+        assert!(networks("10.0.0.0/8,localhost").is_err());
+    }
+}

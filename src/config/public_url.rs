@@ -1,0 +1,116 @@
+//! The one origin under which people reach this server.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// An `http` or `https` origin: scheme, host and port, nothing behind them.
+///
+/// All links and every `Origin` check come from here and never from the `Host` header, which a client may set to
+/// anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    secure: bool,
+    loopback: bool,
+}
+
+/// Says that a text is no origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("takes an origin such as https://example.org, without a path")]
+pub struct InvalidPublicUrl;
+
+impl PublicUrl {
+    /// Returns the origin a newcomer sees: plain HTTP on this machine.
+    pub fn localhost(port: u16) -> Self {
+        let origin = if port == 80 { "http://localhost".to_owned() } else { format!("http://localhost:{port}") };
+        Self { origin, secure: false, loopback: true }
+    }
+
+    /// Returns the origin as a browser writes it in an `Origin` header.
+    pub fn as_str(&self) -> &str {
+        &self.origin
+    }
+
+    /// Tells whether the origin is `https`: then cookies are `Secure` and carry the `__Host-` prefix.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Tells whether the origin is this machine alone.
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin)
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = InvalidPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPublicUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidPublicUrl)?;
+        let bare = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+            None => return Err(InvalidPublicUrl),
+        };
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(InvalidPublicUrl),
+        };
+        bare.then(|| Self { origin: url.origin().ascii_serialization(), secure, loopback }).ok_or(InvalidPublicUrl)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        for (text, origin) in [
+            ("https://Example.org", "https://example.org"),
+            ("https://example.org:443/", "https://example.org"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(text.parse::<PublicUrl>().map(|url| url.origin).as_deref(), Ok(origin));
+        }
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_an_origin_is_refused() {
+        for text in [
+            "",
+            "example.org",
+            "ftp://example.org",
+            "https://example.org/app",
+            "https://a:b@example.org",
+            "https://example.org?x",
+        ] {
+            assert_eq!(text.parse::<PublicUrl>(), Err(InvalidPublicUrl), "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_and_secure_are_told_apart() {
+        let parse = |text: &str| text.parse::<PublicUrl>().map(|url| (url.secure, url.loopback));
+        assert_eq!(parse("http://127.0.0.9:1"), Ok((false, true)));
+        assert_eq!(parse("https://example.org"), Ok((true, false)));
+        assert_eq!(parse("http://localhost.example.org"), Ok((false, false)));
+    }
+}

@@ -1,0 +1,160 @@
+//! Access tokens: issued and verified without the database.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use time::OffsetDateTime;
+
+use super::hs256;
+use super::key_ring::{KeyRing, Purpose};
+use super::random::{RandomError, random_bytes};
+use crate::domain::access::{AccessToken, Claims};
+
+/// The `typ` of an access token (RFC 9068 section 2.1): no other JWT can pass for one (RFC 8725 section 3.11).
+const TOKEN_TYPE: &str = "at+jwt";
+
+/// Bytes of a token at most; ours are about 400, and a longer one is not worth a hash.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// Issues and verifies access tokens with a key ring.
+pub struct AccessTokens {
+    issuer: String,
+    header: Header,
+    signing: EncodingKey,
+    verifying: HashMap<String, DecodingKey>,
+    validation: Validation,
+}
+
+/// Why a text is no access token; for the log of `DEBUG_AUTH`, never for the client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// More than 4,096 bytes.
+    #[error("oversized")]
+    Oversized,
+    /// No JWS in compact form, or claims of the wrong shape.
+    #[error("malformed: {0}")]
+    Malformed(String),
+    /// Another `typ`.
+    #[error("typ is not at+jwt")]
+    Type,
+    /// Header parameters that it asks us to understand and that we do not (RFC 7515 section 4.1.11).
+    #[error("crit is present")]
+    Critical,
+    /// A `kid` that names none of our keys, or none at all.
+    #[error("kid names none of the keys")]
+    UnknownKey,
+    /// Expired, or from the future.
+    #[error("not in force at this time")]
+    Time,
+}
+
+/// Why no token could be issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// No random bytes for its `jti`.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// Claims that cannot be written, such as a time before 1970.
+    #[error("cannot write an access token: {0}")]
+    Encode(String),
+}
+
+impl AccessTokens {
+    /// Prepares the keys once; `issuer` is the public URL, and the audience too.
+    pub fn new(keys: &KeyRing, issuer: &str) -> Self {
+        hs256::install();
+        let ids = keys.key_ids();
+        let mut derived = keys.derive::<32>(Purpose::AccessToken);
+        let first = derived.next().unwrap_or_default();
+        let verifying = ids
+            .iter()
+            .cloned()
+            .zip(std::iter::once(first.clone()).chain(derived))
+            .map(|(id, key)| (id, DecodingKey::from_secret(key.as_slice())))
+            .collect();
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TOKEN_TYPE.to_owned());
+        header.kid = ids.into_iter().next();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[issuer]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // The library would ask the machine for the time; `AccessToken::is_current` is told it.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Self {
+            issuer: issuer.to_owned(),
+            header,
+            signing: EncodingKey::from_secret(first.as_slice()),
+            verifying,
+            validation,
+        }
+    }
+
+    /// Issues a signed token.
+    ///
+    /// # Errors
+    /// If there are no random bytes, or a time is outside 1970–2106.
+    pub fn issue(&self, token: &AccessToken) -> Result<String, IssueError> {
+        let seconds = |moment: OffsetDateTime| {
+            u32::try_from(moment.unix_timestamp()).map_err(|error| IssueError::Encode(error.to_string()))
+        };
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: self.issuer.clone(),
+            sub: token.user.to_string(),
+            sid: token.session.to_string(),
+            iat: seconds(token.issued_at)?,
+            exp: seconds(token.expires_at)?,
+            jti: URL_SAFE_NO_PAD.encode(random_bytes::<16>()?),
+            auth_time: seconds(token.authenticated_at)?,
+            nbf: None,
+        };
+        jsonwebtoken::encode(&self.header, &claims, &self.signing)
+            .map_err(|error| IssueError::Encode(error.to_string()))
+    }
+
+    /// Verifies everything about `text` at `now`: form, algorithm, type, key, signature, issuer, audience and times.
+    ///
+    /// # Errors
+    /// Why it is not an access token in force. To the caller that is a cache miss and never an answer.
+    pub fn verify(&self, text: &str, now: OffsetDateTime) -> Result<AccessToken, Refusal> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Refusal::Oversized);
+        }
+        let malformed = |error: jsonwebtoken::errors::Error| Refusal::Malformed(error.to_string());
+        let header = jsonwebtoken::decode_header(text).map_err(malformed)?;
+        if header.typ.as_deref() != Some(TOKEN_TYPE) {
+            return Err(Refusal::Type);
+        }
+        if header.crit.is_some() || header.extras.inner().contains_key("b64") {
+            return Err(Refusal::Critical);
+        }
+        let key = header.kid.as_deref().and_then(|kid| self.verifying.get(kid)).ok_or(Refusal::UnknownKey)?;
+        let claims = jsonwebtoken::decode::<Claims>(text, key, &self.validation).map_err(malformed)?.claims;
+        let moment = |seconds: u32| {
+            OffsetDateTime::from_unix_timestamp(i64::from(seconds))
+                .map_err(|error| Refusal::Malformed(error.to_string()))
+        };
+        let token = AccessToken {
+            user: claims.sub.parse().map_err(|_| Refusal::Malformed("sub".to_owned()))?,
+            session: claims.sid.parse().map_err(|_| Refusal::Malformed("sid".to_owned()))?,
+            // A token is in force from the later of the two; see `AccessToken::is_current`.
+            issued_at: moment(claims.iat.max(claims.nbf.unwrap_or(0)))?,
+            expires_at: moment(claims.exp)?,
+            authenticated_at: moment(claims.auth_time)?,
+        };
+        if token.is_current(now) { Ok(token) } else { Err(Refusal::Time) }
+    }
+}
+
+impl std::fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessTokens")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! The key file: the secret of an installation that was given none.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::key_ring::KeyRing;
+use super::random::{RandomError, fresh_secret};
+
+/// Bytes of a secret at least, as for `JWT_SECRET_KEY`.
+const SECRET_MIN_BYTES: usize = 32;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// It is there and cannot be read.
+    #[error("cannot read the key file {}: {source}; give this user the right to read it, or set JWT_SECRET_KEY", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is not there and cannot be made.
+    #[error("cannot make the key file {}: {source}; give this user the right to write here, or set JWT_SECRET_KEY", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It holds no secret.
+    #[error("the key file {} holds no secret of at least {SECRET_MIN_BYTES} bytes; restore it from a backup, or move it away to have a new one made (which ends every sign-in)", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No random bytes for a new one.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// What there is to say of a key file without changing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFileState {
+    /// There is none yet.
+    Missing,
+    /// Its owner alone can read it.
+    Private,
+    /// Others than its owner can read it; holds the mode.
+    Exposed(u32),
+}
+
+/// Reads the key file, or makes it with mode 0600 if there is none.
+///
+/// It holds secrets as `JWT_SECRET_KEY` does, separated by commas or line breaks, the signing one first.
+///
+/// # Errors
+/// If it cannot be read, made, or holds no secret.
+pub fn read_or_make_key_file(path: &Path) -> Result<KeyRing, KeyFileError> {
+    match fs::read_to_string(path) {
+        Ok(content) => parse(path, &content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+        Err(source) => Err(KeyFileError::Read { path: path.to_owned(), source }),
+    }
+}
+
+/// Looks at the key file and changes nothing.
+///
+/// # Errors
+/// If it cannot be looked at.
+pub fn inspect_key_file(path: &Path) -> io::Result<KeyFileState> {
+    match fs::metadata(path) {
+        Ok(metadata) => {
+            let mode = metadata.permissions().mode() & 0o777;
+            Ok(if mode & 0o077 == 0 { KeyFileState::Private } else { KeyFileState::Exposed(mode) })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KeyFileState::Missing),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse(path: &Path, content: &str) -> Result<KeyRing, KeyFileError> {
+    let secrets: Vec<SecretString> =
+        content.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()).map(SecretString::from).collect();
+    let sound = secrets.iter().all(|secret| secret.expose_secret().len() >= SECRET_MIN_BYTES);
+    let ring = if sound { KeyRing::from_list(secrets) } else { None };
+    ring.ok_or_else(|| KeyFileError::Content { path: path.to_owned() })
+}
+
+/// Writes a fresh secret under another name and links it into place, so that no reader ever sees half a file and two
+/// processes that start at once agree on one key.
+fn make(path: &Path) -> Result<KeyRing, KeyFileError> {
+    let failed = |source| KeyFileError::Write { path: path.to_owned(), source };
+    let secret = fresh_secret()?;
+    let draft = path.with_extension(format!("key.{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", secret.expose_secret())?;
+        file.sync_all()?;
+        match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    })();
+    let removed = fs::remove_file(&draft);
+    written.map_err(failed)?;
+    removed.map_err(failed)?;
+    let content = fs::read_to_string(path).map_err(|source| KeyFileError::Read { path: path.to_owned(), source })?;
+    parse(path, &content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn it_is_made_once_for_its_owner_alone() {
+        let folder = folder();
+        let path = folder.path().join("perennial.key");
+        let first = read_or_make_key_file(&path).unwrap().key_ids();
+        assert_eq!(inspect_key_file(&path).unwrap(), KeyFileState::Private);
+        assert_eq!(read_or_make_key_file(&path).unwrap().key_ids(), first);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_processes_that_start_at_once_agree() {
+        let folder = folder();
+        let path = folder.path().join("perennial.key");
+        make(&path).unwrap();
+        let winner = fs::read_to_string(&path).unwrap();
+        make(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), winner);
+    }
+
+    #[test]
+    fn a_file_without_a_secret_is_named_and_left_alone() {
+        let folder = folder();
+        let path = folder.path().join("perennial.key");
+        for content in ["", "\n", "short\n", &format!("{},short", "x".repeat(32))] {
+            fs::write(&path, content).unwrap();
+            assert!(matches!(read_or_make_key_file(&path), Err(KeyFileError::Content { .. })), "{content:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_told() {
+        let folder = folder();
+        let path = folder.path().join("perennial.key");
+        read_or_make_key_file(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(inspect_key_file(&path).unwrap(), KeyFileState::Exposed(0o644));
+    }
+}

@@ -1,0 +1,119 @@
+//! What the audit trail records.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::domain::client::Client;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::EndReason;
+
+/// The kinds of audit event; the names are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventType {
+    /// A password opened a new sign-in.
+    SignedIn,
+    /// A sign-in was refused.
+    SignInFailed,
+    /// A kept sign-in signed its user in without a password.
+    AutoSignedIn,
+    /// The user signed out.
+    SignedOut,
+    /// A sign-in was ended by somebody or something else than its own sign-out.
+    SessionRevoked,
+    /// A refresh token was used a second time.
+    RefreshTokenReplayed,
+    /// An account was made.
+    Registered,
+}
+
+impl EventType {
+    /// Returns the name as the column `event_type` spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::AutoSignedIn => "auto_signed_in",
+            Self::SignedOut => "signed_out",
+            Self::SessionRevoked => "session_revoked",
+            Self::RefreshTokenReplayed => "refresh_token_replayed",
+            Self::Registered => "registered",
+        }
+    }
+}
+
+/// The particulars of an event, kept as JSON: whatever does not apply is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Details {
+    /// The sign-in it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Where the request came from.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// The browser, as it named itself.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user_agent: String,
+    /// Why it happened, in one of our own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The other party of a replay: where the sign-in had been used last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_address: Option<String>,
+    /// The other party of a replay: the browser the sign-in was begun in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_user_agent: Option<String>,
+}
+
+/// Something worth remembering, about to be written in the transaction of what it tells of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whom it concerns; nobody, where an unknown address was tried.
+    pub user: Option<UserId>,
+    /// What happened.
+    pub kind: EventType,
+    /// The particulars.
+    pub details: Details,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+impl Event {
+    /// Records that `kind` happened to `user` at the hands of `client`.
+    pub fn new(kind: EventType, user: Option<UserId>, client: &Client, at: OffsetDateTime) -> Self {
+        let details =
+            Details { address: client.address_text(), user_agent: client.user_agent.clone(), ..Details::default() };
+        Self { user, kind, details, at }
+    }
+
+    /// Names the sign-in it is about.
+    #[must_use]
+    pub fn about(mut self, session: SessionId) -> Self {
+        self.details.session = Some(session.to_string());
+        self
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.details.reason = Some(reason);
+        self
+    }
+
+    /// Names the other party of a replay.
+    #[must_use]
+    pub fn against(mut self, address: &str, user_agent: &str) -> Self {
+        self.details.other_address = Some(address.to_owned());
+        self.details.other_user_agent = Some(user_agent.to_owned());
+        self
+    }
+
+    /// Returns the event that goes with ending a sign-in for `reason`.
+    pub fn of_end(reason: EndReason, user: UserId, client: &Client, at: OffsetDateTime) -> Self {
+        let kind = match reason {
+            EndReason::SignedOut | EndReason::SignedOutEverywhere => EventType::SignedOut,
+            EndReason::Replayed => EventType::RefreshTokenReplayed,
+            _ => EventType::SessionRevoked,
+        };
+        Self::new(kind, Some(user), client, at).because(reason.as_str())
+    }
+}

@@ -1,0 +1,178 @@
+//! A person with an account.
+
+use std::fmt;
+use std::str::FromStr;
+
+use email_address::{EmailAddress, Options};
+use time::OffsetDateTime;
+
+use crate::domain::client::is_deceptive;
+use crate::domain::id::UserId;
+
+/// Bytes of an e-mail address at most (RFC 5321 section 4.5.3.1.3: a path of 256 with its angle brackets).
+const EMAIL_MAX_BYTES: usize = 254;
+
+/// Characters of a name at most; W3C "Personal names around the world" knows none that is longer.
+const NAME_MAX_CHARACTERS: usize = 200;
+
+/// An e-mail address, trimmed and in lower case, as accounts are found by it.
+///
+/// Lower case throughout: no provider of note tells two boxes apart by case, and people do type their name with a
+/// capital letter. ASCII only in the local part and the domain, so that two addresses that look alike are alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Email(String);
+
+/// Says that a text is no e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Enter an e-mail address in the form name@example.com")]
+pub struct InvalidEmail;
+
+impl Email {
+    /// Returns the address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Email {
+    type Err = InvalidEmail;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEmail> {
+        let text = text.trim_matches([' ', '\t', '\r', '\n']).to_ascii_lowercase();
+        let options = Options::default().without_display_text().without_domain_literal();
+        let shaped = text.is_ascii()
+            && text.len() <= EMAIL_MAX_BYTES
+            && !text.contains(['"', '(', ')', '<', '>', '\\'])
+            && EmailAddress::parse_with_options(&text, options).is_ok();
+        shaped.then_some(Self(text)).ok_or(InvalidEmail)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name a person wants to be called by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FullName(String);
+
+/// Says why a text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Nothing, or only spaces.
+    #[error("Enter your name")]
+    Empty,
+    /// More than 200 characters.
+    #[error("Your name must be 200 characters or fewer")]
+    TooLong,
+    /// Control characters or bidirectional overrides, which change how the text around a name is shown.
+    #[error("Your name must not contain control characters")]
+    ControlCharacter,
+}
+
+impl FullName {
+    /// Returns the name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for FullName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let text = text.trim();
+        if text.is_empty() {
+            Err(InvalidName::Empty)
+        } else if text.chars().count() > NAME_MAX_CHARACTERS {
+            Err(InvalidName::TooLong)
+        } else if text.chars().any(is_deceptive) {
+            Err(InvalidName::ControlCharacter)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Uses the site.
+    User,
+    /// Runs the site; the first account has this role.
+    Admin,
+}
+
+impl Role {
+    /// Returns the role as the database spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the role as the database spells it; anything unknown is the least: a user.
+    pub fn from_stored(text: &str) -> Self {
+        if text == "admin" { Self::Admin } else { Self::User }
+    }
+}
+
+/// A person with an account, as the database knows them now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The number of the account.
+    pub id: UserId,
+    /// The address they sign in with.
+    pub email: String,
+    /// The name they are greeted by.
+    pub full_name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they may sign in at all.
+    pub is_active: bool,
+    /// When they last signed in with a password.
+    pub last_login_at: Option<OffsetDateTime>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_trimmed_and_folded() {
+        assert_eq!(" Ada@Example.ORG\t".parse::<Email>().map(|e| e.0).as_deref(), Ok("ada@example.org"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in [
+            "",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a b@example.org",
+            "ada@exa mple.org",
+            "ada@example.org\r\nBcc: x",
+            "аda@example.org",
+            "\"a\"@example.org",
+            "Ada <ada@example.org>",
+            "ada@[127.0.0.1]",
+        ] {
+            assert_eq!(text.parse::<Email>(), Err(InvalidEmail), "{text:?}");
+        }
+        assert_eq!(format!("{}@example.org", "a".repeat(250)).parse::<Email>(), Err(InvalidEmail));
+    }
+
+    #[test]
+    fn names_are_whatever_people_are_called() {
+        for name in ["X", "Ada Lovelace", "María-José O'Neill", "毛泽东", "<b>"] {
+            assert_eq!(name.parse::<FullName>().map(|n| n.0).as_deref(), Ok(name));
+        }
+        assert_eq!("  ".parse::<FullName>(), Err(InvalidName::Empty));
+        assert_eq!("a\u{202e}b".parse::<FullName>(), Err(InvalidName::ControlCharacter));
+        assert_eq!("x".repeat(201).parse::<FullName>(), Err(InvalidName::TooLong));
+    }
+}

@@ -1,0 +1,88 @@
+//! Connections: opened with the pragmas that durability and patience ask for.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection as _, ConnectionError, SqliteConnection};
+
+use super::error::StoreError;
+
+/// The one kind of connection that the queries of the store run on.
+pub type Connection = SqliteConnection;
+
+/// How long a connection waits for another's lock. `busy_timeout` comes first: switching to WAL takes a lock itself.
+/// `synchronous=FULL` in WAL: what was answered survives power loss.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// Opens connections to one SQLite file.
+#[derive(Debug, Clone)]
+pub(super) struct Manager {
+    path: PathBuf,
+}
+
+impl Manager {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes the file, for its owner alone, unless it is there.
+    ///
+    /// SQLite would make it readable by everyone; its WAL files take over the mode found here.
+    pub(super) fn create(&self) -> Result<(), StoreError> {
+        let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path);
+        made.map(drop).map_err(|error| self.open_error(error.into()))
+    }
+
+    /// Opens a connection and sets no pragma: for looking before touching.
+    pub(super) fn look(&self) -> Result<Connection, StoreError> {
+        self.establish().map_err(|error| self.open_error(error.into()))
+    }
+
+    /// Opens a connection for work.
+    pub(super) fn open(&self) -> Result<Connection, StoreError> {
+        let mut connection = self.look()?;
+        connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
+    }
+
+    /// Names the file in an error of the first query, which is when SQLite looks into it.
+    pub(super) fn unreadable(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unavailable(source) => self.open_error(source),
+            other => other,
+        }
+    }
+
+    fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+        StoreError::Open { path: self.path.clone(), source }
+    }
+
+    fn establish(&self) -> Result<Connection, ConnectionError> {
+        // A path is a path: with the scheme in front, SQLite would read `?` and `%` in it.
+        let path = self.path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
+        let path = if path.starts_with([':', '/']) { path.to_owned() } else { format!("./{path}") };
+        SqliteConnection::establish(&path)
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = StoreError;
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        self.open()
+    }
+
+    fn is_valid(&self, connection: &mut Connection) -> Result<(), StoreError> {
+        connection.batch_execute("SELECT 1").map_err(StoreError::from)
+    }
+
+    fn has_broken(&self, _connection: &mut Connection) -> bool {
+        // A SQLite connection is a file handle: it does not break by itself, and a panic in a query ends with a
+        // rolled-back transaction.
+        false
+    }
+}

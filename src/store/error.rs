@@ -1,0 +1,48 @@
+//! What can go wrong with the data.
+
+use std::path::PathBuf;
+
+/// Why the store has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot answer now: busy, full, away. Nothing was changed; a later try may succeed.
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database cannot be opened at all.
+    #[error("cannot open the database {}: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database has migrations that this program does not know.
+    #[error(
+        "the database was made by a newer version of perennial (it has migration {version}); run that version, or restore a backup from before it"
+    )]
+    Newer {
+        /// The first migration that is not known here.
+        version: String,
+    },
+    /// A migration failed.
+    #[error("cannot migrate the database: {0}")]
+    Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row that no version of this program could have written.
+    #[error("the database holds what it cannot hold: {0}")]
+    Corrupt(&'static str),
+    /// The store's threads are gone: the process is about to end.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl From<r2d2::Error> for StoreError {
+    fn from(error: r2d2::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}

@@ -1,0 +1,78 @@
+//! The tables, as the migrations make them; `diesel print-schema` prints this file.
+
+diesel::table! {
+    auth_events (id) {
+        id -> BigInt,
+        user_id -> Nullable<BigInt>,
+        event_type -> Text,
+        details -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    auth_tokens (token_hash) {
+        token_hash -> Binary,
+        token_type -> Text,
+        user_id -> BigInt,
+        email -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    changes (sequence) {
+        sequence -> BigInt,
+        subject -> Text,
+        subject_id -> Text,
+        changed_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    peppers (id) {
+        id -> BigInt,
+        key -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        user_id -> BigInt,
+        generation -> BigInt,
+        token_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        rotated_at -> BigInt,
+        created_at -> BigInt,
+        authenticated_at -> BigInt,
+        last_seen_at -> BigInt,
+        expires_at -> BigInt,
+        kept -> Bool,
+        revoked_at -> Nullable<BigInt>,
+        revoked_because -> Nullable<Text>,
+        user_agent -> Text,
+        address -> Text,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> BigInt,
+        email -> Text,
+        full_name -> Text,
+        password_hash -> Text,
+        role -> Text,
+        is_active -> Bool,
+        created_at -> BigInt,
+        last_login_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(auth_events -> users (user_id));
+diesel::joinable!(auth_tokens -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(auth_events, auth_tokens, changes, peppers, sessions, users);

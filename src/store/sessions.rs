@@ -1,0 +1,212 @@
+//! The rows of sign-ins.
+
+use diesel::prelude::*;
+use time::OffsetDateTime;
+
+use super::connection::Connection;
+use super::error::StoreError;
+use super::schema::{sessions, users};
+use super::times::{moment, seconds};
+use super::users::UserRow;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::{EndReason, Revocation, Session};
+use crate::domain::token::SecretHash;
+use crate::domain::user::User;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: String,
+    user_id: i64,
+    generation: i64,
+    token_hash: Vec<u8>,
+    previous_hash: Option<Vec<u8>>,
+    rotated_at: i64,
+    created_at: i64,
+    authenticated_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    kept: bool,
+    revoked_at: Option<i64>,
+    revoked_because: Option<String>,
+    user_agent: String,
+    address: String,
+}
+
+impl TryFrom<SessionRow> for Session {
+    type Error = StoreError;
+
+    fn try_from(row: SessionRow) -> Result<Self, StoreError> {
+        let revoked = row.revoked_at.map(|at| {
+            let because = EndReason::from_stored(row.revoked_because.as_deref().unwrap_or_default());
+            Ok::<_, StoreError>(Revocation { at: moment(at)?, because })
+        });
+        Ok(Self {
+            id: row.id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))?,
+            user_id: UserId(row.user_id),
+            generation: row.generation,
+            token_hash: hash(&row.token_hash)?,
+            previous_hash: row.previous_hash.as_deref().map(hash).transpose()?,
+            rotated_at: moment(row.rotated_at)?,
+            created_at: moment(row.created_at)?,
+            authenticated_at: moment(row.authenticated_at)?,
+            last_seen_at: moment(row.last_seen_at)?,
+            expires_at: moment(row.expires_at)?,
+            kept: row.kept,
+            revoked: revoked.transpose()?,
+            user_agent: row.user_agent,
+            address: row.address,
+        })
+    }
+}
+
+impl From<&Session> for SessionRow {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: session.id.to_string(),
+            user_id: session.user_id.0,
+            generation: session.generation,
+            token_hash: session.token_hash.as_bytes().to_vec(),
+            previous_hash: session.previous_hash.map(|hash| hash.as_bytes().to_vec()),
+            rotated_at: seconds(session.rotated_at),
+            created_at: seconds(session.created_at),
+            authenticated_at: seconds(session.authenticated_at),
+            last_seen_at: seconds(session.last_seen_at),
+            expires_at: seconds(session.expires_at),
+            kept: session.kept,
+            revoked_at: session.revoked.map(|revocation| seconds(revocation.at)),
+            revoked_because: session.revoked.map(|revocation| revocation.because.as_str().to_owned()),
+            user_agent: session.user_agent.clone(),
+            address: session.address.clone(),
+        }
+    }
+}
+
+fn hash(bytes: &[u8]) -> Result<SecretHash, StoreError> {
+    bytes.try_into().map(SecretHash::from_bytes).map_err(|_| StoreError::Corrupt("a token hash of another length"))
+}
+
+/// The part of a row that a rotation replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swap {
+    /// The generation it leads to: the next one, or the same for a reissue.
+    pub generation: i64,
+    /// The hash of the new secret.
+    pub token_hash: SecretHash,
+    /// The hash of the secret that it replaces, or, for a reissue, of the one before the lost one.
+    pub previous_hash: Option<SecretHash>,
+    /// When.
+    pub at: OffsetDateTime,
+    /// From where.
+    pub address: String,
+}
+
+/// Adds the row of a new sign-in.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn insert(connection: &mut Connection, session: &Session) -> Result<(), StoreError> {
+    diesel::insert_into(sessions::table).values(SessionRow::from(session)).execute(connection)?;
+    Ok(())
+}
+
+/// Returns a row, be it alive or a tombstone.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn find(connection: &mut Connection, id: SessionId) -> Result<Option<Session>, StoreError> {
+    let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(connection).optional()?;
+    row.map(Session::try_from).transpose()
+}
+
+/// Returns a row with the user it belongs to.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Option<(Session, User)>, StoreError> {
+    let row = sessions::table
+        .inner_join(users::table)
+        .filter(sessions::id.eq(id.to_string()))
+        .select((SessionRow::as_select(), UserRow::as_select()))
+        .first::<(SessionRow, UserRow)>(connection)
+        .optional()?;
+    row.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
+}
+
+/// Replaces the secret of `session` if the row still stands as it was read and was not revoked: compare-and-swap.
+///
+/// Returns whether it did; `false` means that somebody else was faster, and that the row must be read again.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn swap(connection: &mut Connection, session: &Session, swap: &Swap) -> Result<bool, StoreError> {
+    let unchanged = sessions::table
+        .find(session.id.to_string())
+        .filter(sessions::generation.eq(session.generation))
+        .filter(sessions::token_hash.eq(session.token_hash.as_bytes().as_slice()))
+        .filter(sessions::revoked_at.is_null());
+    let changed = diesel::update(unchanged)
+        .set((
+            sessions::generation.eq(swap.generation),
+            sessions::token_hash.eq(swap.token_hash.as_bytes().as_slice()),
+            sessions::previous_hash.eq(swap.previous_hash.as_ref().map(|hash| hash.as_bytes().as_slice())),
+            sessions::rotated_at.eq(seconds(swap.at)),
+            sessions::last_seen_at.eq(seconds(swap.at)),
+            sessions::address.eq(&swap.address),
+        ))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Ends a sign-in for good, unless it already was; returns whether this call did.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn revoke(
+    connection: &mut Connection,
+    id: SessionId,
+    because: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let live = sessions::table.find(id.to_string()).filter(sessions::revoked_at.is_null());
+    let changed = diesel::update(live)
+        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
+/// Ends every sign-in of a user, but for one that may be spared; returns those that this call ended.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn revoke_all(
+    connection: &mut Connection,
+    user: UserId,
+    spared: Option<SessionId>,
+    because: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, StoreError> {
+    let spared = spared.map(|id| id.to_string()).unwrap_or_default();
+    let live = sessions::user_id
+        .eq(user.0)
+        .and(sessions::revoked_at.is_null())
+        .and(sessions::expires_at.gt(seconds(now)))
+        .and(sessions::id.ne(spared));
+    let ended = diesel::update(sessions::table.filter(live))
+        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
+        .returning(sessions::id)
+        .get_results::<String>(connection)?;
+    ended.iter().map(|id| id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))).collect()
+}
+
+/// Writes down when sign-ins were last seen; never back in time.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn touch(connection: &mut Connection, seen: &[(SessionId, OffsetDateTime)]) -> Result<(), StoreError> {
+    for (id, at) in seen {
+        let older = sessions::table.find(id.to_string()).filter(sessions::last_seen_at.lt(seconds(*at)));
+        diesel::update(older).set(sessions::last_seen_at.eq(seconds(*at))).execute(connection)?;
+    }
+    Ok(())
+}

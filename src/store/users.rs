@@ -1,0 +1,136 @@
+//! The rows of users.
+
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
+use time::OffsetDateTime;
+
+use super::connection::Connection;
+use super::error::StoreError;
+use super::schema::users;
+use super::times::{moment, seconds};
+use crate::domain::id::UserId;
+use crate::domain::user::{Email, FullName, Role, User};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct UserRow {
+    id: i64,
+    email: String,
+    full_name: String,
+    role: String,
+    is_active: bool,
+    last_login_at: Option<i64>,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: UserId(row.id),
+            email: row.email,
+            full_name: row.full_name,
+            role: Role::from_stored(&row.role),
+            is_active: row.is_active,
+            last_login_at: row.last_login_at.map(moment).transpose()?,
+        })
+    }
+}
+
+/// What comes of an attempt to add a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inserted {
+    /// Here they are.
+    User(User),
+    /// The address has an account.
+    EmailTaken,
+}
+
+/// Adds a user; the first of all becomes an administrator.
+///
+/// Counting and adding are one transaction, so two people who are first at once do not both become one.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn insert(
+    connection: &mut Connection,
+    email: &Email,
+    full_name: &FullName,
+    password_hash: &str,
+    now: OffsetDateTime,
+) -> Result<Inserted, StoreError> {
+    let role = if any(connection)? { Role::User } else { Role::Admin };
+    let row = (
+        users::email.eq(email.as_str()),
+        users::full_name.eq(full_name.as_str()),
+        users::password_hash.eq(password_hash),
+        users::role.eq(role.as_str()),
+        users::is_active.eq(true),
+        users::created_at.eq(seconds(now)),
+    );
+    match diesel::insert_into(users::table).values(row).returning(users::id).get_result::<i64>(connection) {
+        Ok(id) => Ok(Inserted::User(User {
+            id: UserId(id),
+            email: email.as_str().to_owned(),
+            full_name: full_name.as_str().to_owned(),
+            role,
+            is_active: true,
+            last_login_at: None,
+        })),
+        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells whether there is any account at all.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn any(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(users::table.select(users::id).first::<i64>(connection).optional()?.is_some())
+}
+
+/// Returns a user and their password's hash.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn find_with_password(connection: &mut Connection, email: &Email) -> Result<Option<(User, String)>, StoreError> {
+    let row = users::table
+        .filter(users::email.eq(email.as_str()))
+        .select((UserRow::as_select(), users::password_hash))
+        .first::<(UserRow, String)>(connection)
+        .optional()?;
+    row.map(|(user, hash)| Ok((user.try_into()?, hash))).transpose()
+}
+
+/// Writes down that a user signed in.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn signed_in(connection: &mut Connection, user: UserId, now: OffsetDateTime) -> Result<(), StoreError> {
+    diesel::update(users::table.find(user.0)).set(users::last_login_at.eq(seconds(now))).execute(connection)?;
+    Ok(())
+}
+
+/// Replaces a password's hash if it is still the one that was verified; returns whether it was.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn replace_password_hash(
+    connection: &mut Connection,
+    user: UserId,
+    old: &str,
+    new: &str,
+) -> Result<bool, StoreError> {
+    let unchanged = users::table.find(user.0).filter(users::password_hash.eq(old));
+    Ok(diesel::update(unchanged).set(users::password_hash.eq(new)).execute(connection)? == 1)
+}
+
+/// Tells whether a user may sign in now; a user who is gone may not.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn is_active(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
+    let active = users::table.find(user.0).select(users::is_active).first::<bool>(connection).optional()?;
+    Ok(active.unwrap_or(false))
+}

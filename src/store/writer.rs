@@ -1,0 +1,133 @@
+//! The one writer: whatever waits shares one transaction, and so one `fsync`.
+//!
+//! SQLite has one write lock, so a second writing connection only adds waiting. With one thread, the writes that arrive
+//! while a commit is on its way to the disk form the next commit together: under load the disk is asked once for many
+//! of them, and durability (`synchronous=FULL`) costs next to nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use diesel::Connection as _;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use tokio::sync::oneshot;
+
+use super::connection::{Connection, Manager};
+use super::error::StoreError;
+
+/// Writes that share a commit at most: a bound on how long the first of them waits for the last.
+const BATCH: usize = 256;
+
+/// What is left to do for a write once its batch is committed or lost.
+type Settle = Box<dyn FnOnce(Result<(), BatchLost>) + Send>;
+
+/// One write: runs inside the transaction, answers after it.
+type Job = Box<dyn FnOnce(&mut Connection) -> Settle + Send>;
+
+/// Says that the transaction a write was part of did not commit.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+struct BatchLost(String);
+
+/// A handle to the writing thread; the thread ends when the last handle goes.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens the writing connection and starts its thread.
+    pub(super) fn start(manager: &Manager) -> Result<Self, StoreError> {
+        let connection = manager.open()?;
+        let (jobs, queue) = channel();
+        let thread = thread::Builder::new()
+            .name("perennial-writer".to_owned())
+            .spawn(move || work(connection, &queue))
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Queues a write; the receiver hears of it once it is on disk, or is not.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // A savepoint: a write that fails undoes itself and leaves the others of its batch alone.
+            let written = connection.transaction(write);
+            Box::new(move |committed| {
+                let outcome = match (written, committed) {
+                    (Ok(value), Ok(())) => Ok(value),
+                    (Ok(_), Err(lost)) => Err(StoreError::Unavailable(Box::new(lost))),
+                    (Err(error), _) => Err(error),
+                };
+                if answer.send(outcome).is_err() {
+                    tracing::debug!("nobody waited for the outcome of a write");
+                }
+            })
+        });
+        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+            tracing::error!("the writing thread is gone");
+        }
+        answered
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until everything queued is on disk.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.thread().id() != thread::current().id() && thread.join().is_err())
+        {
+            tracing::error!("the writing thread panicked");
+        }
+    }
+}
+
+fn work(mut connection: Connection, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let mut settles = Vec::new();
+        let batch = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1));
+        // A panic in a query must not end all writing: the batch is lost, the thread goes on.
+        let committed = catch_unwind(AssertUnwindSafe(|| commit(&mut connection, batch, &mut settles)))
+            .unwrap_or_else(|_| Err(BatchLost("a write panicked".to_owned())));
+        if committed.is_err() {
+            roll_back(&mut connection);
+        }
+        for settle in settles {
+            settle(committed.clone());
+        }
+    }
+}
+
+fn commit(
+    connection: &mut Connection,
+    batch: impl Iterator<Item = Job>,
+    settles: &mut Vec<Settle>,
+) -> Result<(), BatchLost> {
+    // IMMEDIATE: a transaction that starts by reading and then wants to write would be refused without waiting.
+    let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE");
+    if let Err(error) = begun {
+        // The jobs must still hear of it; outside a transaction they cannot run, so they are answered by their drop.
+        drop(batch.collect::<Vec<_>>());
+        return Err(BatchLost(error.to_string()));
+    }
+    for job in batch {
+        settles.push(job(connection));
+    }
+    AnsiTransactionManager::commit_transaction(connection).map_err(|error| BatchLost(error.to_string()))
+}
+
+fn roll_back(connection: &mut Connection) {
+    while let Ok(Some(_)) = AnsiTransactionManager::transaction_manager_status_mut(connection).transaction_depth() {
+        if let Err(error) = AnsiTransactionManager::rollback_transaction(connection) {
+            tracing::error!(%error, "cannot roll a lost batch back");
+            return;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The stylesheet and the icon: embedded, compressed once, named by their content.
+//!
+//! A name that holds a hash never changes its content, so browsers keep it for a year and never ask again.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+use std::path::Path;
+
+use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+use super::error::WebError;
+use super::site::Site;
+
+macro_rules! embedded {
+    ($($name:literal),*) => {
+        [$(($name, include_bytes!(concat!("../../static/", $name)).as_slice())),*]
+    };
+}
+
+/// The parts of the one stylesheet, in the order of the cascade.
+const STYLES: [(&str, &[u8]); 5] =
+    embedded!["css/tokens.css", "css/base.css", "css/forms.css", "css/layout.css", "css/print.css"];
+
+const ICON: (&str, &[u8]) = ("icons/icon.svg", include_bytes!("../../static/icons/icon.svg"));
+
+/// Characters of the hash in a name: 72 bits, so two contents never share one.
+const HASH_CHARACTERS: usize = 12;
+
+/// A file as it goes out.
+#[derive(Debug)]
+struct Asset {
+    name: String,
+    url: String,
+    content_type: &'static str,
+    plain: Bytes,
+    gzip: Bytes,
+}
+
+/// The files that every page refers to.
+#[derive(Debug)]
+pub(super) struct Assets {
+    stylesheet: Asset,
+    icon: Asset,
+}
+
+impl Assets {
+    /// Reads the embedded files, each replaced by the one of the same name in `folder`, if there is one.
+    pub(super) fn load(folder: Option<&Path>) -> io::Result<Self> {
+        let mut styles = Vec::new();
+        for (name, embedded) in STYLES {
+            styles.extend_from_slice(&content(folder, name, embedded)?);
+        }
+        let icon = content(folder, ICON.0, ICON.1)?.into_owned();
+        Ok(Self {
+            stylesheet: Asset::new("style", "css", "text/css; charset=utf-8", styles)?,
+            icon: Asset::new("icon", "svg", "image/svg+xml", icon)?,
+        })
+    }
+
+    pub(super) fn stylesheet(&self) -> &str {
+        &self.stylesheet.url
+    }
+
+    pub(super) fn icon(&self) -> &str {
+        &self.icon.url
+    }
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, content_type: &'static str, plain: Vec<u8>) -> io::Result<Self> {
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&plain));
+        let name = format!("{stem}.{}.{extension}", hash.get(..HASH_CHARACTERS).unwrap_or_default());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&plain)?;
+        let gzip = encoder.finish()?.into();
+        Ok(Self { url: format!("/static/{name}"), name, content_type, plain: plain.into(), gzip })
+    }
+}
+
+fn content(folder: Option<&Path>, name: &str, embedded: &'static [u8]) -> io::Result<Cow<'static, [u8]>> {
+    let Some(path) = folder.map(|folder| folder.join(name)) else { return Ok(embedded.into()) };
+    match std::fs::read(&path) {
+        Ok(content) => Ok(content.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(embedded.into()),
+        Err(error) => Err(io::Error::other(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// `GET /static/{hashed name}`.
+pub(super) async fn get(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let assets = [&site.assets.stylesheet, &site.assets.icon];
+    let asset = assets.into_iter().find(|asset| asset.name == *name).ok_or(WebError::NotFound)?;
+    let accepted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, asset.content_type))
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .insert_header((VARY, "accept-encoding"));
+    Ok(if accepts_gzip(accepted) {
+        response.insert_header((CONTENT_ENCODING, "gzip")).body(asset.gzip.clone())
+    } else {
+        response.body(asset.plain.clone())
+    })
+}
+
+fn accepts_gzip(accepted: &str) -> bool {
+    accepted.split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        named && !parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_folder_replaces_the_embedded_one_and_changes_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("icons")).unwrap();
+        std::fs::write(folder.path().join("icons/icon.svg"), "<svg/>").unwrap();
+        let (embedded, replaced) = (Assets::load(None).unwrap(), Assets::load(Some(folder.path())).unwrap());
+        assert_eq!(&replaced.icon.plain[..], b"<svg/>");
+        assert_ne!(replaced.icon(), embedded.icon());
+        assert_eq!(replaced.stylesheet(), embedded.stylesheet());
+    }
+
+    #[test]
+    fn a_first_visit_stays_small() {
+        let assets = Assets::load(None).unwrap();
+        assert!(assets.stylesheet.gzip.len() + assets.icon.gzip.len() < 12_000);
+    }
+
+    #[test]
+    fn gzip_goes_to_those_who_take_it() {
+        assert!(accepts_gzip("gzip") && accepts_gzip("br, gzip;q=0.5"));
+        assert!(!accepts_gzip("") && !accepts_gzip("br") && !accepts_gzip("gzip;q=0") && !accepts_gzip("x-gzip"));
+    }
+}

@@ -1,0 +1,196 @@
+//! The only reader of `Cookie` and the only writer of `Set-Cookie`.
+//!
+//! Why not the framework's: it percent-decodes names, trims Unicode space around them, takes the first of two of the
+//! same name, and drops every cookie of a request at one byte that is no UTF-8. Each of these lets a cookie that
+//! somebody planted stand for, or hide, a good one. Here names are matched on raw bytes, and every match is returned.
+
+use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
+use cookie::{Cookie, SameSite};
+use time::{Duration, OffsetDateTime};
+
+use crate::auth::{IssuedTokens, Presented};
+use crate::crypto::SignedValues;
+use crate::domain::id::{FormId, SessionId};
+
+/// Cookies of one name that are looked at: browsers send one, and every further one costs a hash.
+const CANDIDATES: usize = 4;
+
+/// The names of the cookies of this origin, and how they are set.
+#[derive(Debug)]
+pub(super) struct CookieJar {
+    secure: bool,
+    access: &'static str,
+    refresh: &'static str,
+    form: &'static str,
+}
+
+/// The browser that is not signed in, and the sign-in it just lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FormCookie {
+    /// What its forms are bound to.
+    pub(super) id: FormId,
+    /// A sign-in whose end is still to be told on the sign-in page.
+    pub(super) ended: Option<SessionId>,
+}
+
+impl FormCookie {
+    fn encode(self) -> String {
+        match self.ended {
+            Some(ended) => format!("{}.{ended}", self.id),
+            None => self.id.to_string(),
+        }
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        match text.split_once('.') {
+            Some((id, ended)) => Some(Self { id: id.parse().ok()?, ended: Some(ended.parse().ok()?) }),
+            None => Some(Self { id: text.parse().ok()?, ended: None }),
+        }
+    }
+}
+
+impl CookieJar {
+    /// Names the cookies: with an https origin, the `__Host-` prefix keeps other hosts and plain HTTP from setting them
+    /// (RFC 6265bis section 4.1.3.2).
+    pub(super) fn new(secure: bool) -> Self {
+        let [access, refresh, form] = if secure {
+            ["__Host-access_token", "__Host-keep_signed_in", "__Host-form"]
+        } else {
+            ["access_token", "keep_signed_in", "form"]
+        };
+        Self { secure, access, refresh, form }
+    }
+
+    /// Reads the cookies that sign in.
+    pub(super) fn presented<'a>(&self, headers: &'a HeaderMap) -> Presented<'a> {
+        let mut presented = Presented::default();
+        for (name, value) in pairs(headers) {
+            let found = if name == self.access.as_bytes() {
+                &mut presented.access
+            } else if name == self.refresh.as_bytes() {
+                &mut presented.refresh
+            } else {
+                continue;
+            };
+            // A value that is no text is still a cookie that was sent, and is to be cleared.
+            let value = std::str::from_utf8(value).unwrap_or_default();
+            if found.len() < CANDIDATES {
+                found.push(value);
+            }
+        }
+        presented
+    }
+
+    /// Reads the form cookie: the first that we signed.
+    pub(super) fn form(&self, headers: &HeaderMap, signed: &SignedValues) -> Option<FormCookie> {
+        pairs(headers)
+            .filter(|(name, _)| *name == self.form.as_bytes())
+            .take(CANDIDATES)
+            .find_map(|(_, value)| FormCookie::decode(&signed.verify(std::str::from_utf8(value).ok()?)?))
+    }
+
+    /// Writes the cookies of a sign-in that began or was renewed at `now`.
+    pub(super) fn set_tokens(&self, headers: &mut HeaderMap, tokens: &IssuedTokens, now: OffsetDateTime) {
+        let life = |end: OffsetDateTime| tokens.kept.then(|| end - now);
+        self.append(headers, self.access, &tokens.access, life(tokens.access_expires_at));
+        if let Some(refresh) = &tokens.refresh {
+            self.append(headers, self.refresh, refresh, life(tokens.session_expires_at));
+        }
+    }
+
+    /// Takes the cookies of a sign-in away.
+    pub(super) fn clear_tokens(&self, headers: &mut HeaderMap) {
+        for name in [self.access, self.refresh] {
+            self.append(headers, name, "", Some(Duration::ZERO));
+        }
+    }
+
+    /// Writes the form cookie, or takes it away.
+    pub(super) fn set_form(&self, headers: &mut HeaderMap, form: Option<FormCookie>, signed: &SignedValues) {
+        match form {
+            Some(form) => self.append(headers, self.form, &signed.sign(&form.encode()), None),
+            None => self.append(headers, self.form, "", Some(Duration::ZERO)),
+        }
+    }
+
+    fn append(&self, headers: &mut HeaderMap, name: &'static str, value: &str, life: Option<Duration>) {
+        let cookie =
+            Cookie::build((name, value)).http_only(true).same_site(SameSite::Lax).path("/").secure(self.secure).build();
+        let mut text = cookie.to_string();
+        if let Some(life) = life {
+            text.push_str(&format!("; Max-Age={}", life.whole_seconds().max(0)));
+        }
+        match HeaderValue::from_str(&text) {
+            Ok(value) => headers.append(SET_COOKIE, value),
+            Err(_) => tracing::error!(cookie = name, "a cookie has a value that no header can carry"),
+        }
+    }
+}
+
+/// Splits every `Cookie` header into names and values, as bytes.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers.get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';')).filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (name, value) = pair.split_at_checked(equals)?;
+        Some((name, value.get(1..)?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(header: &[u8]) -> (Vec<String>, Vec<String>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, HeaderValue::from_bytes(header).unwrap());
+        let jar = CookieJar::new(true);
+        let presented = jar.presented(&headers);
+        let owned = |values: Vec<&str>| values.into_iter().map(str::to_owned).collect();
+        (owned(presented.access), owned(presented.refresh))
+    }
+
+    #[test]
+    fn names_are_matched_on_raw_bytes() {
+        let nothing = (vec![], vec![]);
+        for header in [
+            "%5F_Host-access_token=x",
+            "__host-access_token=x",
+            "access_token=x",
+            "__Host-access_token =x",
+            "\u{a0}__Host-access_token=x",
+            "\u{2003}__Host-access_token=x",
+            "__Host-access_token",
+            "x__Host-access_token=x",
+            "__Host-access_tokenx=x",
+            "$Version=1, __Host-access_token=x",
+        ] {
+            assert_eq!(read(header.as_bytes()), nothing, "{header}");
+        }
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_is_found_among_any_others() {
+        let header = b"a=\xff\xfe; __Host-access_token=1; =; ;; b; __Host-keep_signed_in=r; __Host-access_token=2";
+        assert_eq!(read(header), (vec!["1".into(), "2".into()], vec!["r".into()]));
+        assert_eq!(read(b"__Host-access_token=\xff"), (vec![String::new()], vec![]));
+    }
+
+    #[test]
+    fn a_hundred_cookies_cost_no_hundred_hashes() {
+        let header = "__Host-keep_signed_in=x; ".repeat(100);
+        assert_eq!(read(header.as_bytes()).1.len(), CANDIDATES);
+    }
+
+    #[test]
+    fn the_attributes_are_the_contracts() {
+        let set = |secure| {
+            let mut headers = HeaderMap::new();
+            let jar = CookieJar::new(secure);
+            jar.append(&mut headers, jar.access, "v", Some(Duration::MINUTE));
+            headers.get(SET_COOKIE).unwrap().to_str().unwrap().to_owned()
+        };
+        assert_eq!(set(true), "__Host-access_token=v; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
+        assert_eq!(set(false), "access_token=v; HttpOnly; SameSite=Lax; Path=/; Max-Age=60");
+    }
+}

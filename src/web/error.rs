@@ -1,0 +1,136 @@
+//! Every error of the web floor, and the one mapping to HTTP.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::auth::AuthError;
+use crate::crypto::HashError;
+use crate::domain::local_path::LocalPath;
+
+/// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
+/// passwords.
+pub(super) const RETRY_SECONDS: u32 = 5;
+
+/// What stays readable in a `next` parameter.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// Why a request has no ordinary answer.
+#[derive(Debug)]
+pub enum WebError {
+    /// A page that wants a sign-in, asked for without one.
+    SignInRequired {
+        /// Where to come back to.
+        next: Option<LocalPath>,
+        /// Whether the client would rather have JSON.
+        json: bool,
+    },
+    /// A form that another site sent.
+    CrossSite,
+    /// A form that was made for another browser, another sign-in, or for none.
+    FormToken,
+    /// Something of which there is nothing here.
+    NotFound,
+    /// A method that this page does not know.
+    MethodNotAllowed(&'static str),
+    /// A request that cannot be understood.
+    BadRequest(&'static str),
+    /// A form of more than 16 KB.
+    TooLarge,
+    /// A form that took more than 10 seconds to arrive.
+    TooSlow,
+    /// An account that strangers may not make.
+    RegistrationClosed,
+    /// The database, or the password pool, has no answer now.
+    Unavailable(AuthError),
+    /// The password pool's queue is full.
+    Busy,
+    /// A fault of ours; the source goes to the log and never to a page.
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Display for WebError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(error) => error.fmt(f),
+            Self::Internal(error) => error.fmt(f),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl std::error::Error for WebError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unavailable(error) => Some(error),
+            Self::Internal(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl From<AuthError> for WebError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Hash(HashError::Busy) => Self::Busy,
+            AuthError::Store(_) | AuthError::Hash(HashError::Stopped) => Self::Unavailable(error),
+            AuthError::Hash(HashError::Bcrypt(_)) | AuthError::Issue(_) | AuthError::Random(_) => {
+                Self::Internal(Box::new(error))
+            }
+        }
+    }
+}
+
+impl From<askama::Error> for WebError {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
+impl ResponseError for WebError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::SignInRequired { json: false, .. } => StatusCode::SEE_OTHER,
+            Self::SignInRequired { json: true, .. } => StatusCode::UNAUTHORIZED,
+            Self::CrossSite | Self::FormToken | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Unavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Answers with everything but the page, which the middleware adds: it alone knows the site.
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        match self {
+            Self::SignInRequired { next, json: false } => {
+                let location = match next {
+                    Some(next) => format!("/login?next={}", utf8_percent_encode(next.as_str(), QUERY)),
+                    None => "/login".to_owned(),
+                };
+                response.insert_header((LOCATION, location));
+            }
+            Self::SignInRequired { json: true, .. } => {
+                response.insert_header((CONTENT_TYPE, "application/json"));
+                return response.body(
+                    r#"{"error":"Authentication required","message":"Please sign in to access this resource."}"#,
+                );
+            }
+            Self::MethodNotAllowed(allowed) => {
+                response.insert_header((ALLOW, *allowed));
+            }
+            Self::Unavailable(_) | Self::Busy => {
+                response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+            }
+            _ => {}
+        }
+        response.finish()
+    }
+}

@@ -1,0 +1,28 @@
+//! For load balancers: is the process there, and can it serve?
+
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::{HttpResponse, web};
+
+use super::error::RETRY_SECONDS;
+use super::site::Site;
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")
+}
+
+/// `GET /readyz`: the database answers, and the process is not about to end.
+pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
+    let why = if site.is_draining() {
+        "stopping"
+    } else if let Err(error) = site.auth.ping().await {
+        tracing::warn!(%error, "not ready");
+        "the database does not answer"
+    } else {
+        return alive().await;
+    };
+    HttpResponse::ServiceUnavailable()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((RETRY_AFTER, RETRY_SECONDS))
+        .body(why)
+}

@@ -1,0 +1,144 @@
+//! An error becomes a page: what happened, and what to do next; never how it happened inside.
+
+use actix_web::HttpMessage;
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::super::error::WebError;
+use super::super::pages::{ErrorPage, Layout};
+use super::super::site::Site;
+use super::super::visit::Visit;
+use crate::crypto::random_bytes;
+
+/// The words of one error page.
+struct Words {
+    title: &'static str,
+    what: String,
+    next: String,
+    link: Option<(&'static str, &'static str)>,
+}
+
+const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
+
+/// Gives an answer that is an error its page, unless the handler wrote one.
+pub(super) fn complete(site: &Site, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || response.headers().contains_key(CONTENT_TYPE) {
+        return response;
+    }
+    let reference = status.is_server_error().then(|| log(&response));
+    let error = response.response().error().and_then(|error| error.as_error::<WebError>());
+    let words = words(site, status, error);
+    let visit = response.request().extensions().get::<Visit>().cloned();
+    let layout = Layout::new(site, visit.as_ref(), "");
+    let page = ErrorPage {
+        layout,
+        title: words.title,
+        what: &words.what,
+        next: &words.next,
+        link: words.link,
+        reference: reference.as_deref(),
+    };
+    // A page of constant words can fail only for want of memory.
+    let body = page.render().unwrap_or_else(|_| words.what.clone());
+    let mut response = response.map_body(|_, _| BoxBody::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response
+}
+
+/// Logs a failure once, here, under a reference that the page shows.
+fn log(response: &ServiceResponse<BoxBody>) -> String {
+    let reference = random_bytes::<6>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
+    let error = response.response().error().map(ToString::to_string).unwrap_or_default();
+    let (method, path) = (response.request().method(), response.request().path());
+    let status = response.status().as_u16();
+    tracing::error!(reference, status, %method, path, error, "a request failed");
+    reference
+}
+
+fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {
+    let say = |title, what: &str, next: &str, link| Words { title, what: what.to_owned(), next: next.to_owned(), link };
+    match error {
+        Some(WebError::CrossSite) => {
+            let next = format!("Open {} in this browser and do it there.", site.public_url);
+            say(
+                "This form came from somewhere else",
+                "It was not sent from a page at this site's address, so nothing was changed.",
+                &next,
+                HOME,
+            )
+        }
+        Some(WebError::FormToken) => say(
+            "This form is no longer valid",
+            "It was made for another browser or for a sign-in that has ended, so nothing was changed.",
+            "Go back, reload the page and send the form again. If that does not help, allow cookies for this site.",
+            HOME,
+        ),
+        Some(WebError::RegistrationClosed) => say(
+            "New accounts cannot be made here",
+            "Registration is closed.",
+            "If you should have an account, ask whoever runs this site.",
+            Some(("/login", "Sign in")),
+        ),
+        Some(WebError::BadRequest(what)) => {
+            say("This request cannot be understood", what, "Go back, reload the page and try again.", HOME)
+        }
+        Some(WebError::Busy) => say(
+            "Too many people are signing in",
+            "The queue is full; nothing was changed.",
+            "Wait a few seconds and try again.",
+            Some(("/login", "Try again")),
+        ),
+        _ => by_status(status),
+    }
+}
+
+fn by_status(status: StatusCode) -> Words {
+    let (title, what, next) = match status {
+        StatusCode::BAD_REQUEST => (
+            "This request cannot be understood",
+            "Something about it is malformed.",
+            "Go back, reload the page and try again.",
+        ),
+        StatusCode::NOT_FOUND => (
+            "There is no such page",
+            "The address may be mistyped, or what was here is gone.",
+            "Check the address, or start from the first page.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "This page does not work that way",
+            "It was asked for in a way it does not answer, often because a button's address was opened as a page.",
+            "Go back and use the button.",
+        ),
+        StatusCode::REQUEST_TIMEOUT => (
+            "This took too long to arrive",
+            "The form did not arrive within ten seconds, so nothing was changed.",
+            "Check your connection and send it again.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (
+            "This form is too large",
+            "It has more than 16 KB, so nothing was changed.",
+            "Shorten what you entered and send it again.",
+        ),
+        StatusCode::TOO_MANY_REQUESTS => {
+            ("Too many tries", "This was tried too often in a short time.", "Wait a while and try again.")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => (
+            "Not available right now",
+            "The data cannot be reached at the moment. You are still signed in if you were.",
+            "Wait a few seconds and try again.",
+        ),
+        status if status.is_server_error() => (
+            "Something went wrong here",
+            "It is our fault and has been noted; what you did was not carried out.",
+            "Try again. If it happens again, tell whoever runs this site.",
+        ),
+        _ => ("This cannot be done", "The request was refused.", "Go back and try another way."),
+    };
+    Words { title, what: what.to_owned(), next: next.to_owned(), link: HOME }
+}

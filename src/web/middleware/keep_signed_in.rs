@@ -1,0 +1,129 @@
+//! Authenticate on the way in, rotate on the way out. It decides nothing: it carries out what [`Auth`] decides.
+//!
+//! [`Auth`]: crate::auth::Auth
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+
+use super::super::client_info::client;
+use super::super::error::WebError;
+use super::super::site::Site;
+use super::super::visit::{Continued, Outcome, Visit};
+use crate::auth::{AuthError, Continuation, Presented, Resumed, Trail};
+use crate::domain::id::SessionId;
+
+/// Who a request is, and what its answer owes the browser.
+struct Arrival {
+    visit: Visit,
+    continuation: Option<Continuation>,
+    clear: bool,
+}
+
+/// Runs one request. Files and probes pass by: they belong to nobody, and a cache must never hold a cookie.
+pub(super) async fn run(
+    site: &Site,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_nobodys(request.path()) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let arrival = match arrive(site, &request).await {
+        Ok(arrival) => arrival,
+        Err(error) => return Ok(request.error_response(WebError::from(error))),
+    };
+    let visit = arrival.visit.clone();
+    request.extensions_mut().insert(visit);
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    leave(site, arrival, &mut response).await;
+    Ok(response)
+}
+
+fn is_nobodys(path: &str) -> bool {
+    path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz")
+}
+
+/// The way in.
+async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthError> {
+    let presented = site.jar.presented(request.headers());
+    if let Some(grant) = site.auth.remembered(&presented) {
+        if site.debug_auth {
+            tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
+        }
+        return Ok(Arrival { visit: Visit::signed_in(grant, None, None), continuation: None, clear: false });
+    }
+    let mut trail = Trail::new(site.debug_auth);
+    let from = client(request.request(), &site.trusted_proxies);
+    let resumed = site.auth.resume(&presented, &from, &mut trail).await;
+    if let Some(why) = trail.told() {
+        tracing::info!(path = request.path(), why, "auth");
+    }
+    let form = site.jar.form(request.headers(), &site.form_cookie);
+    let held = holds_anything(&presented);
+    Ok(match resumed? {
+        Resumed::Current(grant) => {
+            Arrival { visit: Visit::signed_in(grant, None, form), continuation: None, clear: false }
+        }
+        Resumed::Continued(grant, continuation) => Arrival {
+            visit: Visit::signed_in(grant, Some(continued(&continuation)), form),
+            continuation: Some(*continuation),
+            clear: false,
+        },
+        Resumed::Anonymous => Arrival { visit: Visit::signed_out(None, form), continuation: None, clear: false },
+        Resumed::Ended(ended) => {
+            let visit = Visit::signed_out(Some(ended), form);
+            Arrival { visit, continuation: None, clear: held }
+        }
+    })
+}
+
+/// The way out: the handler has spoken, the headers have not gone yet.
+async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<BoxBody>) {
+    let Arrival { visit, continuation, clear } = arrival;
+    let now = site.auth.now();
+    match (visit.take_outcome(), continuation) {
+        (Some(Outcome::Began(tokens)), _) => {
+            visit.drop_form();
+            site.jar.set_tokens(response.headers_mut(), &tokens, now);
+        }
+        (Some(Outcome::Ended(session)), _) => {
+            note_end(&visit, session);
+            site.jar.clear_tokens(response.headers_mut());
+        }
+        (None, Some(continuation)) => {
+            let from = client(response.request(), &site.trusted_proxies);
+            match site.auth.settle(continuation, &from).await {
+                Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens, now),
+                Ok(None) => {}
+                // The reader keeps the page and the token; the next request tries again.
+                Err(error) => tracing::warn!(%error, "an answer went out without its rotation"),
+            }
+        }
+        (None, None) if clear => {
+            if let Some(session) = visit.untold_end() {
+                note_end(&visit, session);
+            }
+            site.jar.clear_tokens(response.headers_mut());
+        }
+        (None, None) => {}
+    }
+    if let Some(form) = visit.changed_form() {
+        site.jar.set_form(response.headers_mut(), form, &site.form_cookie);
+    }
+}
+
+fn continued(continuation: &Continuation) -> Continued {
+    Continued { away: continuation.away, generation: continuation.generation() }
+}
+
+fn note_end(visit: &Visit, session: SessionId) {
+    if let Err(error) = visit.remember_ended(session) {
+        tracing::warn!(%error, "the sign-in page will not say why this sign-in ended");
+    }
+}
+
+fn holds_anything(presented: &Presented<'_>) -> bool {
+    !presented.access.is_empty() || !presented.refresh.is_empty()
+}

@@ -1,0 +1,22 @@
+//! All HTTP, and no SQL.
+
+mod assets;
+mod client_info;
+mod cookies;
+mod error;
+mod extract;
+mod forms;
+mod health;
+mod middleware;
+mod pages;
+mod routes;
+mod site;
+mod visit;
+mod words;
+
+pub use error::WebError;
+pub use extract::{CurrentUser, MaybeUser};
+pub use forms::SubmittedForm;
+pub use middleware::guard;
+pub use routes::{Access, ROUTES, Route, configure};
+pub use site::{Site, SiteParts};

@@ -1,0 +1,55 @@
+//! `/dashboard`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use time::Duration;
+
+use super::super::client_info::client;
+use super::super::error::WebError;
+use super::super::extract::CurrentUser;
+use super::super::site::Site;
+use super::super::visit::Visit;
+use super::super::words::{self, Moment};
+use super::layout::Layout;
+use super::render;
+
+/// How long somebody must have been away to be welcomed back.
+const AWAY: Duration = Duration::minutes(30);
+
+#[derive(Template)]
+#[template(path = "pages/dashboard.html")]
+struct DashboardPage<'a> {
+    layout: Layout<'a>,
+    full_name: &'a str,
+    email: &'a str,
+    welcome_back: bool,
+    last_sign_in: Option<Moment>,
+    device: String,
+    address: String,
+    kept: bool,
+    sign_in_ends: Moment,
+}
+
+/// `GET /dashboard`.
+pub(in crate::web) async fn get(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    visit: Visit,
+    user: CurrentUser,
+) -> Result<HttpResponse, WebError> {
+    let now = site.auth.now();
+    let from = client(&request, &site.trusted_proxies);
+    let page = DashboardPage {
+        layout: Layout::new(&site, Some(&visit), "dashboard"),
+        full_name: &user.user().full_name,
+        email: &user.user().email,
+        welcome_back: visit.continued().is_some_and(|continued| continued.away >= AWAY),
+        last_sign_in: user.user().last_login_at.map(|at| Moment::new(at, now)),
+        device: words::device(&from.user_agent),
+        address: from.address_text(),
+        kept: user.session().kept,
+        sign_in_ends: Moment::new(user.session().expires_at, now),
+    };
+    render(StatusCode::OK, &page)
+}

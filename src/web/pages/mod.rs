@@ -1,0 +1,45 @@
+//! One file a page, its template beside its handler.
+
+mod dashboard;
+mod error;
+mod home;
+mod layout;
+mod login;
+mod logout;
+mod register;
+mod token_details;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use askama::Template;
+
+pub(super) use error::ErrorPage;
+pub(super) use layout::Layout;
+
+use super::error::WebError;
+
+pub(super) mod handlers {
+    //! The handlers, as the route table names them.
+    pub(in crate::web) use super::dashboard::get as dashboard;
+    pub(in crate::web) use super::home::{account, get as home};
+    pub(in crate::web) use super::login::{get as login, post as sign_in};
+    pub(in crate::web) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
+    pub(in crate::web) use super::register::{get as registration, post as register};
+    pub(in crate::web) use super::token_details::get as token_details;
+}
+
+/// What is wrong with a field of a form.
+#[derive(Debug)]
+struct Problem {
+    field: &'static str,
+    message: String,
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Result<HttpResponse, WebError> {
+    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page.render()?))
+}
+
+fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+}

@@ -1,0 +1,84 @@
+//! `/token-details`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::error::WebError;
+use super::super::extract::CurrentUser;
+use super::super::middleware::POLICY;
+use super::super::site::Site;
+use super::super::visit::Visit;
+use super::super::words::{self, Moment};
+use super::layout::Layout;
+use super::render;
+use crate::crypto::random_bytes;
+
+#[derive(Template)]
+#[template(path = "pages/token_details.html")]
+struct TokenDetailsPage<'a> {
+    layout: Layout<'a>,
+    rows: Vec<TokenRow>,
+    nonce: &'a str,
+    remaining_seconds: i64,
+    remaining: String,
+}
+
+struct TokenRow {
+    name: &'static str,
+    value: TokenValue,
+}
+
+enum TokenValue {
+    Text(String),
+    Time(Moment),
+    Remaining,
+}
+
+/// `GET /token-details`.
+///
+/// Where the token is renewed by this very answer, the page already shows the new one: it is issued at this time and
+/// with this life; its generation is the one that the rotation leads to.
+pub(in crate::web) async fn get(
+    site: web::Data<Site>,
+    visit: Visit,
+    user: CurrentUser,
+) -> Result<HttpResponse, WebError> {
+    let now = site.auth.now();
+    let (access, session) = (&user.grant().access, user.session());
+    let generation = match visit.continued() {
+        Some(continued) => continued.generation,
+        None => site.auth.generation(session.id).await?,
+    };
+    let left = (access.expires_at - now).max(time::Duration::ZERO);
+    let time = |at| TokenValue::Time(Moment::new(at, now));
+    let text = |text: &dyn std::fmt::Display| TokenValue::Text(text.to_string());
+    let rows = vec![
+        TokenRow { name: "Token Type", value: text(&"Access token (JWT, HS256)") },
+        TokenRow { name: "Issued At", value: time(access.issued_at) },
+        TokenRow { name: "Expires At", value: time(access.expires_at) },
+        TokenRow { name: "Remaining Time", value: TokenValue::Remaining },
+        TokenRow { name: "Subject (User ID)", value: text(&user.user().id) },
+        TokenRow { name: "Session", value: text(&session.id) },
+        TokenRow { name: "Generation", value: text(&generation) },
+        TokenRow { name: "Sign-in Ends At", value: time(session.expires_at) },
+    ];
+    let random = random_bytes::<16>().map_err(|error| WebError::Internal(Box::new(error)))?;
+    let nonce = STANDARD.encode(random);
+    let page = TokenDetailsPage {
+        layout: Layout::new(&site, Some(&visit), "token-details"),
+        rows,
+        nonce: &nonce,
+        remaining_seconds: left.whole_seconds(),
+        remaining: words::countdown(left),
+    };
+    let mut response = render(StatusCode::OK, &page)?;
+    // The countdown starts from a style element of this page alone; the nonce lets it in and nothing else.
+    let policy = POLICY.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
+    let policy = HeaderValue::from_str(&policy).map_err(|error| WebError::Internal(Box::new(error)))?;
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}

@@ -1,0 +1,89 @@
+//! The whole URL table in one place.
+
+use actix_files::Files;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, guard};
+
+use super::assets;
+use super::error::WebError;
+use super::health;
+use super::pages::handlers;
+use super::site::Site;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Somebody who is signed in.
+    SignedIn,
+}
+
+/// One row of the table.
+pub struct Route {
+    /// The path, in Actix's notation.
+    pub path: &'static str,
+    /// The methods it answers, as an `Allow` header says them.
+    pub methods: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    build: fn(Resource) -> Resource,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} ({:?})", self.methods, self.path, self.access)
+    }
+}
+
+/// Answers `GET` and `HEAD`; the server leaves the body of the latter out.
+fn read() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+const fn route(path: &'static str, methods: &'static str, access: Access, build: fn(Resource) -> Resource) -> Route {
+    Route { path, methods, access, build }
+}
+
+/// Every route of Perennial.
+pub static ROUTES: &[Route] = &[
+    route("/", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::home))),
+    route("/login", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::login)).route(web::post().to(handlers::sign_in))
+    }),
+    route("/register", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::registration)).route(web::post().to(handlers::register))
+    }),
+    route("/dashboard", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::dashboard))),
+    route("/token-details", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::token_details))),
+    route("/logout", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out))),
+    route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),
+    route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::account))),
+    route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
+    route("/readyz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::ready))),
+    route(r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}", "GET, HEAD", Access::Public, |r| {
+        r.route(read().to(assets::get))
+    }),
+];
+
+/// Adds every route to an application, with a page for what is not there.
+pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
+    let folder = site.static_dir.clone();
+    config.app_data(site);
+    for route in ROUTES {
+        let methods = route.methods;
+        let resource = (route.build)(web::resource(route.path));
+        config.service(resource.default_service(web::to(move || async move {
+            Err::<&'static str, WebError>(WebError::MethodNotAllowed(methods))
+        })));
+    }
+    if let Some(folder) = folder {
+        // Whatever else lies in the folder, for a stylesheet that replaces ours and wants its own images.
+        config.service(
+            Files::new("/static", folder)
+                .method_guard(guard::fn_guard(|context| matches!(context.head().method, Method::GET | Method::HEAD))),
+        );
+    }
+    config.default_service(web::to(|| async { Err::<&'static str, WebError>(WebError::NotFound) }));
+}

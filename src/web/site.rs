@@ -1,0 +1,91 @@
+//! What every handler needs, made once by the composition root.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::http::header::HeaderValue;
+use ipnet::IpNet;
+
+use super::assets::Assets;
+use super::cookies::CookieJar;
+use crate::auth::Auth;
+use crate::config::{PublicUrl, Registration};
+use crate::crypto::{FormTokens, SignedValues};
+
+/// What the composition root brings.
+#[derive(Debug)]
+pub struct SiteParts {
+    /// The use cases.
+    pub auth: Arc<Auth>,
+    /// The tokens in forms.
+    pub form_tokens: FormTokens,
+    /// The signature of the form cookie.
+    pub form_cookie: SignedValues,
+    /// The one origin.
+    pub public_url: PublicUrl,
+    /// Whether strangers may make an account.
+    pub registration: Registration,
+    /// Code points of a new password at least.
+    pub password_min_length: usize,
+    /// Whose word on a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A folder whose files replace the embedded ones.
+    pub static_dir: Option<PathBuf>,
+    /// Whether each decision on a request is logged.
+    pub debug_auth: bool,
+}
+
+/// The state of the web floor, shared by all workers.
+#[derive(Debug)]
+pub struct Site {
+    pub(crate) auth: Arc<Auth>,
+    pub(super) form_tokens: FormTokens,
+    pub(super) form_cookie: SignedValues,
+    pub(super) jar: CookieJar,
+    pub(super) assets: Assets,
+    pub(super) public_url: PublicUrl,
+    pub(super) origin: HeaderValue,
+    pub(super) registration: Registration,
+    pub(super) password_min_length: usize,
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) static_dir: Option<PathBuf>,
+    pub(super) debug_auth: bool,
+    draining: AtomicBool,
+}
+
+impl Site {
+    /// Puts the parts together and reads the static files.
+    ///
+    /// # Errors
+    /// If a file of the static folder cannot be read.
+    pub fn new(parts: SiteParts) -> std::io::Result<Self> {
+        let assets = Assets::load(parts.static_dir.as_deref())?;
+        let origin = HeaderValue::from_str(parts.public_url.as_str()).map_err(std::io::Error::other)?;
+        Ok(Self {
+            auth: parts.auth,
+            form_tokens: parts.form_tokens,
+            form_cookie: parts.form_cookie,
+            jar: CookieJar::new(parts.public_url.is_secure()),
+            assets,
+            public_url: parts.public_url,
+            origin,
+            registration: parts.registration,
+            password_min_length: parts.password_min_length,
+            trusted_proxies: parts.trusted_proxies,
+            static_dir: parts.static_dir,
+            debug_auth: parts.debug_auth,
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// Says that the process is about to end: readiness turns 503, and kept connections are wound down.
+    pub fn start_draining(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Tells whether the process is about to end.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+}
