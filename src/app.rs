@@ -12,7 +12,7 @@ use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::auth::{Auth, Background};
+use crate::auth::{Auth, Background, Retention, RetentionThread};
 use crate::config::{DatabaseUrl, PublicUrl, Settings};
 use crate::crypto::{
     AccessTokens, FormTokens, KeyFileError, KeyFileState, KeyRing, PasswordHasher, PasswordPool, RandomError,
@@ -61,6 +61,7 @@ pub enum StartError {
 pub struct Application {
     site: web::Data<Site>,
     background: Arc<Background>,
+    _retention: Arc<RetentionThread>,
 }
 
 impl Application {
@@ -71,6 +72,7 @@ impl Application {
     pub fn build(settings: &Settings, public_url: PublicUrl, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = key_ring(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
+        let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
         let fresh = Zeroizing::new(random_bytes::<32>()?);
         let now = clock.now();
         let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
@@ -94,7 +96,11 @@ impl Application {
             static_dir: settings.static_dir.clone(),
             debug_auth: settings.debug_auth,
         })?;
-        Ok(Self { site: web::Data::new(site), background: Arc::new(Background::start(auth)?) })
+        Ok(Self {
+            site: web::Data::new(site),
+            background: Arc::new(Background::start(auth)?),
+            _retention: Arc::new(RetentionThread::start(retention)?),
+        })
     }
 
     /// Adds Perennial's pages to an application; wrap it in [`guard`] as well.

@@ -50,16 +50,14 @@ pub async fn register(auth: &Auth, wish: Registration, client: &Client) -> Resul
                 Inserted::User(user) => user,
                 Inserted::EmailTaken => return Ok(None),
             };
-            let (session, refresh) = draft.for_user(user.id);
+            let begun = draft.for_user(user.id);
             events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
-            record_sign_in(connection, &session, &from)?;
-            Ok(Some((user, session, refresh)))
+            record_sign_in(connection, &begun.session, &from)?;
+            Ok(Some((user, begun)))
         })
         .await?;
     match registered {
-        Some((user, session, refresh)) => {
-            auth.first_tokens(&session, &user, &refresh).map(RegistrationOutcome::Registered)
-        }
+        Some((user, begun)) => auth.first_tokens(&begun, &user, None).map(RegistrationOutcome::Registered),
         None => Ok(RegistrationOutcome::EmailTaken),
     }
 }

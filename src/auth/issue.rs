@@ -11,7 +11,7 @@ use super::{Auth, AuthError};
 use crate::crypto::random_bytes;
 use crate::domain::access::AccessToken;
 use crate::domain::client::Client;
-use crate::domain::event::{Event, EventType};
+use crate::domain::event::{Event, EventType, Theft};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::token::{RefreshSecret, RefreshToken};
@@ -56,13 +56,14 @@ impl Auth {
         session: &Session,
         user: &User,
         refresh: Option<&RefreshToken>,
+        theft: Option<Theft>,
         tick: u64,
         now: OffsetDateTime,
     ) -> Result<IssuedTokens, AuthError> {
         let token = self.access_token(session, now);
         let access = Zeroizing::new(self.access_tokens.issue(&token)?);
         let access_expires_at = token.expires_at;
-        let grant = Arc::new(Grant::new(user.clone(), session, token, tick));
+        let grant = Arc::new(Grant::new(user.clone(), session, token, theft, tick));
         self.remembered.insert(Remembered::digest(&access), grant);
         Ok(IssuedTokens {
             access,
@@ -84,18 +85,20 @@ impl Auth {
             expires_at: self.lifetimes.sign_in_ends(now, kept),
             kept,
             client: client.clone(),
+            tick: self.remembered.tick(),
         })
     }
 
     /// Writes out the tokens of a sign-in that was just recorded.
     pub(crate) fn first_tokens(
         &self,
-        session: &Session,
+        begun: &Begun,
         user: &User,
-        refresh: &RefreshToken,
+        theft: Option<Theft>,
     ) -> Result<IssuedTokens, AuthError> {
+        let session = &begun.session;
         let user = User { last_login_at: Some(session.created_at), ..user.clone() };
-        self.tokens(session, &user, Some(refresh), self.remembered.tick(), session.created_at)
+        self.tokens(session, &user, Some(&begun.refresh), theft, begun.tick, session.created_at)
     }
 }
 
@@ -108,11 +111,20 @@ pub(crate) struct Draft {
     expires_at: OffsetDateTime,
     kept: bool,
     client: Client,
+    tick: u64,
+}
+
+/// A sign-in that wants only to be recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Begun {
+    pub(crate) session: Session,
+    refresh: RefreshToken,
+    tick: u64,
 }
 
 impl Draft {
     /// Makes the row and the first refresh token of `user`'s sign-in.
-    pub(crate) fn for_user(self, user: UserId) -> (Session, RefreshToken) {
+    pub(crate) fn for_user(self, user: UserId) -> Begun {
         let session = Session {
             id: self.id,
             user_id: user,
@@ -129,7 +141,8 @@ impl Draft {
             address: self.client.address_text(),
             user_agent: self.client.user_agent,
         };
-        (session, RefreshToken { session: self.id, generation: 0, secret: self.secret })
+        let refresh = RefreshToken { session: self.id, generation: 0, secret: self.secret };
+        Begun { session, refresh, tick: self.tick }
     }
 }
 

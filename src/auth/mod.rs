@@ -1,10 +1,12 @@
 //! The use cases of a sign-in: begin it, continue it, end it. They carry out what the domain decides.
 
 mod background;
+mod devices;
 mod error;
 mod issue;
 mod remembered;
 mod resume;
+mod retention;
 mod settle;
 mod sign_in;
 mod sign_out;
@@ -13,11 +15,13 @@ mod trail;
 use std::sync::Arc;
 
 pub use background::Background;
+pub use devices::RevokeOutcome;
 pub use error::AuthError;
 pub use issue::IssuedTokens;
 pub(crate) use issue::record_sign_in;
 pub use remembered::{Grant, SessionFacts};
 pub use resume::{Continuation, Ended, Presented, Resumed};
+pub use retention::{Continue, Retention, RetentionThread, Swept};
 pub use sign_in::{SignIn, SignInOutcome};
 pub use sign_out::Tombstone;
 pub use trail::Trail;

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::domain::access::AccessToken;
+use crate::domain::event::Theft;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::user::User;
@@ -72,14 +73,16 @@ pub struct Grant {
     pub session: SessionFacts,
     /// The access token, or the one that is about to be issued.
     pub access: AccessToken,
+    /// The theft that this sign-in is the first after: its user is to be warned.
+    pub theft: Option<Box<Theft>>,
     tick: u64,
     noted: AtomicI64,
 }
 
 impl Grant {
-    pub(super) fn new(user: User, session: &Session, access: AccessToken, tick: u64) -> Self {
+    pub(super) fn new(user: User, session: &Session, access: AccessToken, theft: Option<Theft>, tick: u64) -> Self {
         let noted = AtomicI64::new(session.last_seen_at.unix_timestamp());
-        Self { user, session: session.into(), access, tick, noted }
+        Self { user, session: session.into(), access, theft: theft.map(Box::new), tick, noted }
     }
 }
 

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use super::devices::THEFT_WARNING;
 use super::remembered::{Grant, Remembered};
 use super::{Auth, AuthError, Trail};
 use crate::crypto::SignedValues;
 use crate::domain::access::AccessToken;
 use crate::domain::client::Client;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Theft};
 use crate::domain::id::SessionId;
 use crate::domain::rotation::{Decision, decide};
 use crate::domain::session::{EndReason, Session};
 use crate::domain::token::RefreshToken;
 use crate::domain::user::User;
 use crate::store::changes::Change;
-use crate::store::{events, sessions};
+use crate::store::{Connection, StoreError, events, sessions, users};
 
 /// What a request brought: every cookie of exactly the right name, in the order of the header.
 ///
@@ -59,6 +60,7 @@ pub struct Continuation {
     pub(super) decision: Decision,
     pub(super) arrived: OffsetDateTime,
     pub(super) user: User,
+    pub(super) theft: Option<Theft>,
     pub(super) tick: u64,
     /// How long the sign-in had not been used.
     pub away: time::Duration,
@@ -74,9 +76,9 @@ impl Continuation {
     }
 }
 
-/// A row and its user, with the tick from before they were read.
+/// A row with its user and what they are to be warned of, and the tick from before they were read.
 struct Found {
-    row: Option<(Session, User)>,
+    row: Option<(Session, User, Option<Theft>)>,
     tick: u64,
 }
 
@@ -112,7 +114,7 @@ impl Auth {
         let refresh = self.verified_refresh(presented, trail);
         let mut ended = None;
         if let Some((text, token)) = self.verified_access(presented, refresh.as_ref(), now, trail) {
-            match self.by_access(text, token, now, trail).await? {
+            match self.by_access(text, token, client, now, trail).await? {
                 Resumed::Ended(end) => ended = Some(end),
                 resumed => return Ok(resumed),
             }
@@ -159,12 +161,13 @@ impl Auth {
 
     async fn find(&self, id: SessionId) -> Result<Found, AuthError> {
         let tick = self.remembered.tick();
-        let row = self.database.read(move |connection| sessions::find_with_user(connection, id)).await?;
-        let row = row.map(|(mut session, user)| {
+        let now = self.clock.now();
+        let row = self.database.read(move |connection| find_with_theft(connection, id, now)).await?;
+        let row = row.map(|(mut session, user, theft)| {
             if let Some(seen) = self.remembered.seen(id) {
                 session.last_seen_at = session.last_seen_at.max(seen);
             }
-            (session, user)
+            (session, user, theft)
         });
         Ok(Found { row, tick })
     }
@@ -174,12 +177,13 @@ impl Auth {
         &self,
         text: &str,
         token: AccessToken,
+        client: &Client,
         now: OffsetDateTime,
         trail: &mut Trail,
     ) -> Result<Resumed, AuthError> {
         let found = self.find(token.session).await?;
         let ended = |reason| Resumed::Ended(Ended { session: Some(token.session), reason });
-        let Some((session, user)) = found.row else {
+        let Some((session, user, theft)) = found.row else {
             trail.note(|| "access token set aside: its session is gone".to_owned());
             return Ok(ended(None));
         };
@@ -189,10 +193,10 @@ impl Auth {
         }
         if !user.is_active {
             trail.note(|| "signed out: the account is deactivated".to_owned());
-            return self.end_deactivated(&session).await;
+            return self.end_deactivated(&session, client).await;
         }
         trail.note(|| format!("signed in: access token of session {}, looked up", session.id));
-        let grant = Arc::new(Grant::new(user, &session, token, found.tick));
+        let grant = Arc::new(Grant::new(user, &session, token, theft, found.tick));
         self.remembered.insert(Remembered::digest(text), Arc::clone(&grant));
         self.remembered.note_seen(&grant, now);
         Ok(Resumed::Current(grant))
@@ -208,9 +212,9 @@ impl Auth {
         let id = presented.session;
         loop {
             let Found { row, tick } = self.find(id).await?;
-            let decision = decide(row.as_ref().map(|(session, _)| session), &presented, &self.lifetimes, now);
+            let decision = decide(row.as_ref().map(|(session, ..)| session), &presented, &self.lifetimes, now);
             trail.note(|| format!("refresh token of session {id}, generation {}: {decision:?}", presented.generation));
-            let Some((session, user)) = row else {
+            let Some((session, user, theft)) = row else {
                 return Ok(Resumed::Ended(Ended { session: None, reason: None }));
             };
             match decision {
@@ -219,13 +223,14 @@ impl Auth {
                     return Ok(Resumed::Ended(Ended { session: Some(id), reason: Some(reason) }));
                 }
                 Decision::Rotate | Decision::Overlap | Decision::Reissue if !user.is_active => {
-                    return self.end_deactivated(&session).await;
+                    return self.end_deactivated(&session, client).await;
                 }
                 Decision::Rotate | Decision::Overlap | Decision::Reissue => {
                     let access = self.access_token(&session, now);
-                    let grant = Arc::new(Grant::new(user.clone(), &session, access, tick));
+                    let grant = Arc::new(Grant::new(user.clone(), &session, access, theft.clone(), tick));
                     let away = now - session.last_seen_at;
-                    let continuation = Continuation { presented, session, decision, arrived: now, user, tick, away };
+                    let continuation =
+                        Continuation { presented, session, decision, arrived: now, user, theft, tick, away };
                     return Ok(Resumed::Continued(grant, Box::new(continuation)));
                 }
                 Decision::Replayed if self.end_replayed(&session, client, now).await? => {
@@ -255,6 +260,7 @@ impl Auth {
                     return Ok(false);
                 }
                 events::insert(connection, &event)?;
+                users::theft_noticed(connection, read.user_id, now)?;
                 Ok(true)
             })
             .await?;
@@ -266,17 +272,38 @@ impl Auth {
     }
 
     /// Ends a live sign-in of a user who may not sign in any more, so that its tombstone can say why.
-    async fn end_deactivated(&self, session: &Session) -> Result<Resumed, AuthError> {
-        let (id, now) = (session.id, self.clock.now());
-        self.database.write(move |connection| sessions::revoke(connection, id, EndReason::Deactivated, now)).await?;
+    async fn end_deactivated(&self, session: &Session, client: &Client) -> Result<Resumed, AuthError> {
+        let (id, now, reason) = (session.id, self.clock.now(), EndReason::Deactivated);
+        let event = Event::of_end(reason, session.user_id, client, now).about(id);
+        self.database
+            .write(move |connection| {
+                if sessions::revoke(connection, id, reason, now)? {
+                    events::insert(connection, &event)?;
+                }
+                Ok(())
+            })
+            .await?;
         self.forget(&[Change::Session(id)]);
-        Ok(Resumed::Ended(Ended { session: Some(id), reason: Some(EndReason::Deactivated) }))
+        Ok(Resumed::Ended(Ended { session: Some(id), reason: Some(reason) }))
     }
 
     /// Makes this process ask the database again about what it just changed, before the answer goes out.
     pub(crate) fn forget(&self, changes: &[Change]) {
         self.remembered.apply(changes, self.clock.elapsed());
     }
+}
+
+/// Reads a sign-in, its user, and the theft that it is the first sign-in after.
+pub(super) fn find_with_theft(
+    connection: &mut Connection,
+    id: SessionId,
+    now: OffsetDateTime,
+) -> Result<Option<(Session, User, Option<Theft>)>, StoreError> {
+    let Some((session, user)) = sessions::find_with_user(connection, id)? else { return Ok(None) };
+    let since = now - THEFT_WARNING;
+    let warned = user.theft_noticed_at.is_some_and(|at| at >= since && at <= session.created_at);
+    let theft = if warned { events::theft_before_sign_in(connection, user.id, id, since)? } else { None };
+    Ok(Some((session, user, theft)))
 }
 
 /// Tells whether no refresh cookie claims to be of another sign-in; one that does must be verified first.

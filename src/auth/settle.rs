@@ -25,13 +25,15 @@ impl Auth {
     /// If the database has no answer. The reader loses nothing: the answer goes out without cookies, and the presented
     /// token goes on working.
     pub async fn settle(&self, continued: Continuation, client: &Client) -> Result<Option<IssuedTokens>, AuthError> {
-        let Continuation { presented, mut session, mut decision, arrived, user, tick, away } = continued;
+        let Continuation { presented, mut session, mut decision, arrived, user, theft, tick, away } = continued;
         let noteworthy = session.generation == 0 || away >= self.lifetimes.access;
         for _ in 0..TRIES {
             let (generation, previous) = match decision {
                 Decision::Rotate => (session.generation + 1, Some(session.token_hash)),
                 Decision::Reissue => (session.generation, session.previous_hash),
-                Decision::Overlap => return self.tokens(&session, &user, None, tick, self.clock.now()).map(Some),
+                Decision::Overlap => {
+                    return self.tokens(&session, &user, None, theft, tick, self.clock.now()).map(Some);
+                }
                 Decision::Unknown | Decision::Ended(_) | Decision::Replayed => return Ok(None),
             };
             let now = self.clock.now();
@@ -58,7 +60,7 @@ impl Auth {
                 .await?;
             if swapped {
                 let refresh = RefreshToken { session: session.id, generation, secret };
-                return self.tokens(&session, &user, Some(&refresh), tick, now).map(Some);
+                return self.tokens(&session, &user, Some(&refresh), theft, tick, now).map(Some);
             }
             let id = session.id;
             let found = self.database.read(move |connection| sessions::find(connection, id)).await?;

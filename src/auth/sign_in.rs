@@ -3,13 +3,14 @@
 use time::OffsetDateTime;
 
 use super::issue::record_sign_in;
+use super::resume::find_with_theft;
 use super::{Auth, AuthError, IssuedTokens};
 use crate::crypto::Verification;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
 use crate::domain::id::UserId;
 use crate::domain::password::Password;
-use crate::domain::user::{Email, User};
+use crate::domain::user::Email;
 use crate::store::{events, users};
 
 /// Somebody's attempt to sign in.
@@ -62,34 +63,34 @@ impl Auth {
             Verification::Right => {}
             Verification::RightButOutdated => self.renew_hash(user.id, attempt.password, stored).await?,
         }
-        self.begin(user, attempt.keep, client, now).await
+        self.begin(user.id, attempt.keep, client, now).await
     }
 
     /// Begins the sign-in of a user who has proved who they are.
     async fn begin(
         &self,
-        user: User,
+        user: UserId,
         keep: bool,
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<SignInOutcome, AuthError> {
-        let (session, refresh) = self.draft_session(keep, client, now)?.for_user(user.id);
-        let (row, from) = (session.clone(), client.clone());
-        let begun = self
+        let begun = self.draft_session(keep, client, now)?.for_user(user);
+        let (row, from) = (begun.session.clone(), client.clone());
+        let recorded = self
             .database
             .write(move |connection| {
                 // Hashing takes a while; the account may have been deactivated meanwhile.
                 if !users::is_active(connection, row.user_id)? {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 record_sign_in(connection, &row, &from)?;
-                Ok(true)
+                find_with_theft(connection, row.id, now)
             })
             .await?;
-        if !begun {
-            return Ok(SignInOutcome::Refused);
+        match recorded {
+            Some((_, user, theft)) => self.first_tokens(&begun, &user, theft).map(SignInOutcome::SignedIn),
+            None => Ok(SignInOutcome::Refused),
         }
-        self.first_tokens(&session, &user, &refresh).map(SignInOutcome::SignedIn)
     }
 
     async fn refuse(

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cleanup;
 mod doctor;
 mod migrate;
 mod secret;
@@ -36,6 +37,12 @@ enum Command {
     Migrate,
     /// Print a fresh secret for JWT_SECRET_KEY
     Secret,
+    /// Delete sign-ins that are over, spent tokens and old events, as the server does by itself
+    Cleanup {
+        /// Delete even though nothing has happened for a month, which a wrong clock looks like
+        #[arg(long)]
+        clock_is_right: bool,
+    },
     /// Check the settings, the key file, the database and the clock, and say what to mend
     Doctor,
 }
@@ -82,6 +89,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     let settings: Settings = settings.map_err(|error| Failure::Usage(error.to_string()))?;
     match cli.command {
         Some(Command::Migrate) => migrate::run(&settings),
+        Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, clock_is_right),
         _ => serve::run(&settings),
     }
 }

@@ -117,3 +117,46 @@ impl Event {
         Self::new(kind, Some(user), client, at).because(reason.as_str())
     }
 }
+
+/// A sign-in that two parties held, as its owner is warned of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Theft {
+    /// When it was noticed, and ended.
+    pub at: OffsetDateTime,
+    /// The address that showed a token a second time.
+    pub address: String,
+    /// The browser it named.
+    pub user_agent: String,
+    /// The address the sign-in had been used from last.
+    pub other_address: String,
+    /// The browser the sign-in was begun in.
+    pub other_user_agent: String,
+}
+
+/// An audit event as its owner reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastEvent {
+    /// Its number; a later event has a greater one.
+    pub id: i64,
+    /// The name of its kind; one that this version does not know is shown as it is.
+    pub kind: String,
+    /// Why it happened, in one of our own words.
+    pub reason: String,
+    /// Where the request came from.
+    pub address: String,
+    /// The browser, as it named itself.
+    pub user_agent: String,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+/// Which part of the trail a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// The newest.
+    Newest,
+    /// Those right before an event.
+    Before(i64),
+    /// Those right after an event.
+    After(i64),
+}

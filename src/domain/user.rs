@@ -24,7 +24,7 @@ pub struct Email(String);
 
 /// Says that a text is no e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Enter an e-mail address in the form name@example.com")]
+#[error("Enter an email address in the form name@example.com")]
 pub struct InvalidEmail;
 
 impl Email {
@@ -135,6 +135,8 @@ pub struct User {
     pub is_active: bool,
     /// When they last signed in with a password.
     pub last_login_at: Option<OffsetDateTime>,
+    /// When one of their sign-ins was last found in two hands.
+    pub theft_noticed_at: Option<OffsetDateTime>,
 }
 
 #[cfg(test)]

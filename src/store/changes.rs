@@ -1,11 +1,13 @@
 //! What other processes on this database changed: the table that triggers write, and a reader that follows it.
 
 use diesel::prelude::*;
+use time::OffsetDateTime;
 
 use super::connection::Connection;
 use super::database::{Database, data_version};
 use super::error::StoreError;
 use super::schema::changes;
+use super::times::seconds;
 use crate::domain::id::{SessionId, UserId};
 
 /// Something that a process must forget.
@@ -72,6 +74,20 @@ impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Follower")
     }
+}
+
+/// Deletes at most `limit` changes from before `before`; returns how many. Every process has long taken them in.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn delete_older(connection: &mut Connection, before: OffsetDateTime, limit: i64) -> Result<usize, StoreError> {
+    let listed = diesel::alias!(changes as listed);
+    let old = listed
+        .filter(listed.field(changes::changed_at).lt(seconds(before)))
+        .order(listed.field(changes::sequence))
+        .select(listed.field(changes::sequence))
+        .limit(limit);
+    Ok(diesel::delete(changes::table.filter(changes::sequence.eq_any(old))).execute(connection)?)
 }
 
 fn read(subject: &str, id: &str) -> Option<Change> {

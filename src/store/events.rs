@@ -1,12 +1,34 @@
 //! The audit trail.
 
 use diesel::prelude::*;
+use serde::Deserialize;
+use time::OffsetDateTime;
 
 use super::connection::Connection;
 use super::error::StoreError;
 use super::schema::auth_events;
-use super::times::seconds;
-use crate::domain::event::Event;
+use super::times::{moment, seconds};
+use crate::domain::event::{Event, EventType, PastEvent, Theft, Window};
+use crate::domain::id::{SessionId, UserId};
+
+/// The column `details`, read back; what an event does not have is empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct StoredDetails {
+    session: String,
+    address: String,
+    user_agent: String,
+    reason: String,
+    other_address: String,
+    other_user_agent: String,
+}
+
+impl StoredDetails {
+    /// Reads the column; a text of another form tells nothing, and must not keep a page from being shown.
+    fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
 
 /// Adds an event; call it in the transaction of what it tells of.
 ///
@@ -22,4 +44,109 @@ pub fn insert(connection: &mut Connection, event: &Event) -> Result<(), StoreErr
     );
     diesel::insert_into(auth_events::table).values(row).execute(connection)?;
     Ok(())
+}
+
+/// Returns at most `limit` of a user's events, newest first.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn of_user(
+    connection: &mut Connection,
+    user: UserId,
+    window: Window,
+    limit: i64,
+) -> Result<Vec<PastEvent>, StoreError> {
+    let columns = (auth_events::id, auth_events::event_type, auth_events::details, auth_events::created_at);
+    let own = auth_events::table.filter(auth_events::user_id.eq(user.0)).select(columns).limit(limit);
+    let newest = auth_events::id.desc();
+    let mut rows: Vec<(i64, String, String, i64)> = match window {
+        Window::Newest => own.order(newest).load(connection)?,
+        Window::Before(id) => own.filter(auth_events::id.lt(id)).order(newest).load(connection)?,
+        Window::After(id) => own.filter(auth_events::id.gt(id)).order(auth_events::id.asc()).load(connection)?,
+    };
+    rows.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
+    rows.into_iter()
+        .map(|(id, kind, details, at)| {
+            let StoredDetails { address, user_agent, reason, .. } = StoredDetails::read(&details);
+            Ok(PastEvent { id, kind, reason, address, user_agent, at: moment(at)? })
+        })
+        .collect()
+}
+
+/// Returns the last theft of one of a user's sign-ins that was noticed after `since`.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn last_theft(
+    connection: &mut Connection,
+    user: UserId,
+    since: OffsetDateTime,
+) -> Result<Option<Theft>, StoreError> {
+    Ok(newest_theft(connection, user, since)?.map(|(_, theft)| theft))
+}
+
+/// Returns the theft that `session` is the first sign-in after, if there is one.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn theft_before_sign_in(
+    connection: &mut Connection,
+    user: UserId,
+    session: SessionId,
+    since: OffsetDateTime,
+) -> Result<Option<Theft>, StoreError> {
+    let Some((id, theft)) = newest_theft(connection, user, since)? else { return Ok(None) };
+    let next = auth_events::table
+        .filter(auth_events::user_id.eq(user.0))
+        .filter(auth_events::id.gt(id))
+        .filter(auth_events::event_type.eq(EventType::SignedIn.as_str()))
+        .order(auth_events::id.asc())
+        .select(auth_events::details)
+        .first::<String>(connection)
+        .optional()?;
+    let is_next = next.is_some_and(|details| StoredDetails::read(&details).session == session.to_string());
+    Ok(is_next.then_some(theft))
+}
+
+fn newest_theft(
+    connection: &mut Connection,
+    user: UserId,
+    since: OffsetDateTime,
+) -> Result<Option<(i64, Theft)>, StoreError> {
+    let row = auth_events::table
+        .filter(auth_events::user_id.eq(user.0))
+        .filter(auth_events::event_type.eq(EventType::RefreshTokenReplayed.as_str()))
+        .filter(auth_events::created_at.ge(seconds(since)))
+        .order(auth_events::id.desc())
+        .select((auth_events::id, auth_events::details, auth_events::created_at))
+        .first::<(i64, String, i64)>(connection)
+        .optional()?;
+    row.map(|(id, details, at)| {
+        let StoredDetails { address, user_agent, other_address, other_user_agent, .. } = StoredDetails::read(&details);
+        Ok((id, Theft { at: moment(at)?, address, user_agent, other_address, other_user_agent }))
+    })
+    .transpose()
+}
+
+/// Returns when the newest event of all happened.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn newest(connection: &mut Connection) -> Result<Option<OffsetDateTime>, StoreError> {
+    let newest = auth_events::table.order(auth_events::created_at.desc()).select(auth_events::created_at);
+    newest.first::<i64>(connection).optional()?.map(moment).transpose()
+}
+
+/// Deletes at most `limit` events from before `before`; returns how many.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn delete_older(connection: &mut Connection, before: OffsetDateTime, limit: i64) -> Result<usize, StoreError> {
+    let listed = diesel::alias!(auth_events as listed);
+    let old = listed
+        .filter(listed.field(auth_events::created_at).lt(seconds(before)))
+        .order(listed.field(auth_events::created_at))
+        .select(listed.field(auth_events::id))
+        .limit(limit);
+    Ok(diesel::delete(auth_events::table.filter(auth_events::id.eq_any(old))).execute(connection)?)
 }

@@ -3,6 +3,7 @@
 //! Reads go through a small pool; writes go through one thread, where those that wait share one transaction and so one
 //! `fsync`. Conditional writes decide by the number of rows they touched.
 
+pub mod auth_tokens;
 pub mod changes;
 mod connection;
 mod database;

@@ -69,6 +69,7 @@ diesel::table! {
         is_active -> Bool,
         created_at -> BigInt,
         last_login_at -> Nullable<BigInt>,
+        theft_noticed_at -> Nullable<BigInt>,
     }
 }
 

@@ -210,3 +210,36 @@ pub fn touch(connection: &mut Connection, seen: &[(SessionId, OffsetDateTime)]) 
     }
     Ok(())
 }
+
+/// Returns a user's sign-ins that were neither revoked nor reached their absolute end, the last used first.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn live_of_user(
+    connection: &mut Connection,
+    user: UserId,
+    now: OffsetDateTime,
+) -> Result<Vec<Session>, StoreError> {
+    let rows = sessions::table
+        .filter(sessions::user_id.eq(user.0))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(seconds(now)))
+        .order(sessions::last_seen_at.desc())
+        .select(SessionRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(Session::try_from).collect()
+}
+
+/// Deletes at most `limit` rows, tombstones included, whose absolute end was before `before`; returns how many.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn delete_expired(connection: &mut Connection, before: OffsetDateTime, limit: i64) -> Result<usize, StoreError> {
+    let listed = diesel::alias!(sessions as listed);
+    let expired = listed
+        .filter(listed.field(sessions::expires_at).lt(seconds(before)))
+        .order(listed.field(sessions::expires_at))
+        .select(listed.field(sessions::id))
+        .limit(limit);
+    Ok(diesel::delete(sessions::table.filter(sessions::id.eq_any(expired))).execute(connection)?)
+}

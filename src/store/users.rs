@@ -20,6 +20,7 @@ pub(super) struct UserRow {
     role: String,
     is_active: bool,
     last_login_at: Option<i64>,
+    theft_noticed_at: Option<i64>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -33,6 +34,7 @@ impl TryFrom<UserRow> for User {
             role: Role::from_stored(&row.role),
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
+            theft_noticed_at: row.theft_noticed_at.map(moment).transpose()?,
         })
     }
 }
@@ -76,6 +78,7 @@ pub fn insert(
             role,
             is_active: true,
             last_login_at: None,
+            theft_noticed_at: None,
         })),
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
         Err(error) => Err(error.into()),
@@ -133,4 +136,13 @@ pub fn replace_password_hash(
 pub fn is_active(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
     let active = users::table.find(user.0).select(users::is_active).first::<bool>(connection).optional()?;
     Ok(active.unwrap_or(false))
+}
+
+/// Writes down that one of a user's sign-ins was found in two hands.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn theft_noticed(connection: &mut Connection, user: UserId, now: OffsetDateTime) -> Result<(), StoreError> {
+    diesel::update(users::table.find(user.0)).set(users::theft_noticed_at.eq(seconds(now))).execute(connection)?;
+    Ok(())
 }

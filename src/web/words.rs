@@ -36,14 +36,15 @@ fn from_now(difference: Duration) -> String {
     }
 }
 
-/// Rounds a duration down to its largest unit: `3 minutes`, `1 hour`, `14 days`.
+/// Rounds a duration to its largest unit: `3 minutes`, `1 hour`, `14 days`.
 fn rough(duration: Duration) -> String {
-    let (days, hours, minutes) = (duration.whole_days(), duration.whole_hours(), duration.whole_minutes());
-    match (days, hours, minutes) {
-        (2.., ..) => counted(days, "day"),
-        (_, 1.., _) => counted(hours, "hour"),
-        (_, _, 1..) => counted(minutes, "minute"),
-        _ => counted(duration.whole_seconds(), "second"),
+    let rounded = |unit: Duration| (duration.whole_seconds() + unit.whole_seconds() / 2) / unit.whole_seconds();
+    if duration >= Duration::hours(47) {
+        counted(rounded(Duration::DAY), "day")
+    } else if duration >= Duration::minutes(59) {
+        counted(rounded(Duration::HOUR), "hour")
+    } else {
+        counted(rounded(Duration::MINUTE), "minute")
     }
 }
 
@@ -108,7 +109,11 @@ mod tests {
             (-7200, "2 hours ago"),
             (-90_000, "25 hours ago"),
             (-172_800, "2 days ago"),
-            (179, "in 2 minutes"),
+            (89, "in 1 minute"),
+            (90, "in 2 minutes"),
+            (899, "in 15 minutes"),
+            (3_599, "in 1 hour"),
+            (2_591_999, "in 30 days"),
             (2_592_000, "in 30 days"),
         ] {
             assert_eq!(ago(seconds), words);

@@ -1,14 +1,16 @@
 -- Times are Unix seconds in UTC.
 
 CREATE TABLE users (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-    email         TEXT    NOT NULL UNIQUE COLLATE NOCASE,
-    full_name     TEXT    NOT NULL,
-    password_hash TEXT    NOT NULL,
-    role          TEXT    NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),
-    is_active     BOOLEAN NOT NULL DEFAULT TRUE,
-    created_at    BIGINT  NOT NULL,
-    last_login_at BIGINT
+    id               INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
+    email            TEXT    NOT NULL UNIQUE COLLATE NOCASE,
+    full_name        TEXT    NOT NULL,
+    password_hash    TEXT    NOT NULL,
+    role             TEXT    NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),
+    is_active        BOOLEAN NOT NULL DEFAULT TRUE,
+    created_at       BIGINT  NOT NULL,
+    last_login_at    BIGINT,
+    -- When one of the user's sign-ins was last found in two hands; the event tells more.
+    theft_noticed_at BIGINT
 );
 
 -- One row a sign-in on one device, updated in place as its refresh token rotates.

@@ -13,6 +13,7 @@ use super::super::visit::Visit;
 use super::super::words::{self, Moment};
 use super::layout::Layout;
 use super::render;
+use super::theft_warning::TheftWarning;
 
 /// How long somebody must have been away to be welcomed back.
 const AWAY: Duration = Duration::minutes(30);
@@ -29,6 +30,7 @@ struct DashboardPage<'a> {
     address: String,
     kept: bool,
     sign_in_ends: Moment,
+    warning: Option<TheftWarning>,
 }
 
 /// `GET /dashboard`.
@@ -50,6 +52,7 @@ pub(in crate::web) async fn get(
         address: from.address_text(),
         kept: user.session().kept,
         sign_in_ends: Moment::new(user.session().expires_at, now),
+        warning: user.grant().theft.as_deref().map(|theft| TheftWarning::new(theft, now)),
     };
     render(StatusCode::OK, &page)
 }

@@ -1,12 +1,15 @@
 //! One file a page, its template beside its handler.
 
+mod activity;
 mod dashboard;
+mod devices;
 mod error;
 mod home;
 mod layout;
 mod login;
 mod logout;
 mod register;
+mod theft_warning;
 mod token_details;
 
 use actix_web::HttpResponse;
@@ -21,7 +24,9 @@ use super::error::WebError;
 
 pub(super) mod handlers {
     //! The handlers, as the route table names them.
+    pub(in crate::web) use super::activity::get as activity;
     pub(in crate::web) use super::dashboard::get as dashboard;
+    pub(in crate::web) use super::devices::{get as devices, revoke, revoke_others};
     pub(in crate::web) use super::home::{account, get as home};
     pub(in crate::web) use super::login::{get as login, post as sign_in};
     pub(in crate::web) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};

@@ -1,0 +1,227 @@
+//! What is over goes, in small batches that no request waits for.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::domain::clock::Clock;
+use crate::store::{Connection, Database, StoreError, auth_tokens, changes, events, sessions};
+
+/// Rows deleted in one transaction: some milliseconds of the writer.
+const BATCH: i64 = 200;
+
+/// The pause between two batches, so that the writes of requests go first.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often the background looks for what is over.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// How long the wall clock must have run in step with the monotonic one before the background believes it enough to
+/// delete: a machine that starts with a wrong clock has the right one by then.
+const TRUST_AFTER: Duration = Duration::from_secs(3600);
+
+/// How far the two clocks may drift apart between two looks before the wall clock counts as set.
+const DRIFT: time::Duration = time::Duration::minutes(5);
+
+/// How long a table of changes is kept: every process on the database has followed it within seconds, and what a new
+/// one remembers is younger than itself.
+const CHANGES_KEPT: time::Duration = time::Duration::days(1);
+
+/// How long nothing may have happened before a clean-up by hand asks whether the clock is right.
+const QUIET: time::Duration = time::Duration::days(30);
+
+/// How many rows went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Sign-ins past their absolute end, tombstones included.
+    pub sessions: usize,
+    /// Tokens of mails that expired or were used.
+    pub tokens: usize,
+    /// Audit events older than their retention.
+    pub events: usize,
+    /// Changes that every process has taken in.
+    pub changes: usize,
+}
+
+/// Deletes what is over.
+#[derive(Clone)]
+pub struct Retention {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    events_kept: time::Duration,
+}
+
+impl Retention {
+    /// Prepares clean-ups; `events_kept` is how long audit events stay.
+    pub fn new(database: Database, clock: Arc<dyn Clock>, events_kept: time::Duration) -> Self {
+        Self { database, clock, events_kept }
+    }
+
+    /// Deletes everything that is over, batch by batch; `pause` is called between them and may end it.
+    ///
+    /// A tombstone stays until its sign-in would have ended by itself: so long it is the evidence against a replay.
+    ///
+    /// # Errors
+    /// If the database cannot write; the batches before are done.
+    pub fn sweep(&self, mut pause: impl FnMut() -> Continue) -> Result<Swept, StoreError> {
+        let now = self.clock.now();
+        let (old_events, old_changes) = (now - self.events_kept, now - CHANGES_KEPT);
+        Ok(Swept {
+            sessions: self.all(now, sessions::delete_expired, &mut pause)?,
+            tokens: self.all(now, auth_tokens::delete_spent, &mut pause)?,
+            events: self.all(old_events, events::delete_older, &mut pause)?,
+            changes: self.all(old_changes, changes::delete_older, &mut pause)?,
+        })
+    }
+
+    /// Returns how long nothing has happened, where that is so long that the clock may be wrong.
+    ///
+    /// A clock that is a year ahead would have every sign-in deleted; a database in which nothing happened for a month
+    /// looks just like it, and loses nothing by waiting for an answer.
+    ///
+    /// # Errors
+    /// If the database cannot read.
+    pub fn suspicious_quiet(&self) -> Result<Option<time::Duration>, StoreError> {
+        let newest = self.database.read_blocking(events::newest)?;
+        Ok(newest.map(|newest| self.clock.now() - newest).filter(|quiet| *quiet > QUIET))
+    }
+
+    fn all(
+        &self,
+        before: OffsetDateTime,
+        delete: fn(&mut Connection, OffsetDateTime, i64) -> Result<usize, StoreError>,
+        pause: &mut impl FnMut() -> Continue,
+    ) -> Result<usize, StoreError> {
+        let mut total = 0;
+        loop {
+            let gone = self.database.write_blocking(move |connection| delete(connection, before, BATCH))?;
+            total += gone;
+            if gone < BATCH as usize || pause() == Continue::No {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Retention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Retention")
+    }
+}
+
+/// Whether to go on with the next batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continue {
+    /// Go on.
+    Yes,
+    /// Stop here; the rest comes another time.
+    No,
+}
+
+/// A thread that cleans up every ten minutes; it ends when this is dropped.
+#[derive(Debug)]
+pub struct RetentionThread {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RetentionThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(retention: Retention) -> std::io::Result<Self> {
+        let (stop, stopped) = channel();
+        let thread =
+            thread::Builder::new().name("perennial-retention".to_owned()).spawn(move || work(&retention, &stopped))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for RetentionThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the retention thread panicked");
+        }
+    }
+}
+
+fn work(retention: &Retention, stopped: &Receiver<()>) {
+    let mut watch = ClockWatch::new(retention.clock.as_ref());
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
+        if !watch.trusts(retention.clock.as_ref()) {
+            continue;
+        }
+        let pause = || match stopped.recv_timeout(PAUSE) {
+            Err(RecvTimeoutError::Timeout) => Continue::Yes,
+            _ => Continue::No,
+        };
+        match retention.sweep(pause) {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(Swept { sessions, tokens, events, changes }) => {
+                tracing::info!(sessions, tokens, events, changes, "cleaned up");
+            }
+            Err(error) => tracing::warn!(%error, "the clean-up stopped; it goes on in ten minutes"),
+        }
+    }
+}
+
+/// Notices that the wall clock was set, by comparing it with the monotonic one.
+#[derive(Debug)]
+struct ClockWatch {
+    offset: time::Duration,
+    since: Duration,
+}
+
+impl ClockWatch {
+    fn new(clock: &dyn Clock) -> Self {
+        Self { offset: offset(clock), since: clock.elapsed() }
+    }
+
+    /// Tells whether the clock has run undisturbed for long enough.
+    fn trusts(&mut self, clock: &dyn Clock) -> bool {
+        let offset = offset(clock);
+        if (offset - self.offset).abs() > DRIFT {
+            tracing::warn!("the clock was set: nothing is deleted for an hour");
+            self.since = clock.elapsed();
+        }
+        self.offset = offset;
+        clock.elapsed().saturating_sub(self.since) >= TRUST_AFTER
+    }
+}
+
+fn offset(clock: &dyn Clock) -> time::Duration {
+    let elapsed = i64::try_from(clock.elapsed().as_secs()).unwrap_or(i64::MAX);
+    time::Duration::seconds(clock.now().unix_timestamp().saturating_sub(elapsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::clock::ManualClock;
+
+    #[test]
+    fn a_clock_is_believed_after_an_undisturbed_hour() {
+        let clock = ManualClock::at(datetime!(2026-03-01 12:00 UTC));
+        let mut watch = ClockWatch::new(&clock);
+        assert!(!watch.trusts(&clock));
+        clock.advance(time::Duration::minutes(59));
+        assert!(!watch.trusts(&clock));
+        clock.advance(time::Duration::minutes(1));
+        assert!(watch.trusts(&clock));
+        for jump in [time::Duration::days(365), time::Duration::days(-365)] {
+            clock.jump(jump);
+            assert!(!watch.trusts(&clock));
+            clock.advance(time::Duration::minutes(59));
+            assert!(!watch.trusts(&clock));
+            clock.advance(time::Duration::minutes(1));
+            assert!(watch.trusts(&clock));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `/activity`.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use time::OffsetDateTime;
+
+use super::super::error::WebError;
+use super::super::extract::CurrentUser;
+use super::super::site::Site;
+use super::super::visit::Visit;
+use super::super::words::{self, Moment};
+use super::layout::Layout;
+use super::render;
+use crate::domain::event::{PastEvent, Window};
+
+/// Events on a page.
+const PAGE: usize = 25;
+
+#[derive(Template)]
+#[template(path = "pages/activity.html")]
+struct ActivityPage<'a> {
+    layout: Layout<'a>,
+    events: Vec<ActivityRow>,
+    newer: Option<String>,
+    older: Option<String>,
+}
+
+/// One event in words.
+struct ActivityRow {
+    at: Moment,
+    words: String,
+    place: String,
+    alarm: bool,
+}
+
+/// Which part of the trail is asked for.
+#[derive(serde::Deserialize)]
+pub(in crate::web) struct Query {
+    before: Option<i64>,
+    after: Option<i64>,
+}
+
+/// `GET /activity`.
+pub(in crate::web) async fn get(
+    site: web::Data<Site>,
+    visit: Visit,
+    user: CurrentUser,
+    query: Option<web::Query<Query>>,
+) -> Result<HttpResponse, WebError> {
+    let window = match query.map(web::Query::into_inner) {
+        Some(Query { after: Some(id), .. }) => Window::After(id),
+        Some(Query { before: Some(id), .. }) => Window::Before(id),
+        _ => Window::Newest,
+    };
+    // One more than is shown tells whether there is another page that way.
+    let mut events = site.auth.activity(user.session(), window, PAGE as i64 + 1).await?;
+    let more = events.len() > PAGE;
+    match window {
+        Window::After(_) if more => drop(events.remove(0)),
+        _ => events.truncate(PAGE),
+    }
+    let (newest, oldest) = (events.first().map(|event| event.id), events.last().map(|event| event.id));
+    let newer = newest.filter(|_| matches!(window, Window::Before(_)) || (matches!(window, Window::After(_)) && more));
+    let older = oldest.filter(|_| matches!(window, Window::After(_)) || more);
+    let now = site.auth.now();
+    let page = ActivityPage {
+        layout: Layout::new(&site, Some(&visit), "activity"),
+        events: events.iter().map(|event| row(event, now)).collect(),
+        newer: newer.map(|id| format!("/activity?after={id}")),
+        older: older.map(|id| format!("/activity?before={id}")),
+    };
+    render(StatusCode::OK, &page)
+}
+
+fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
+    let device = words::device(&event.user_agent);
+    let place = if event.address.is_empty() { device } else { format!("{device}, {}", event.address) };
+    let (words, alarm) = words(&event.kind, &event.reason);
+    ActivityRow { at: Moment::new(event.at, now), words, place, alarm }
+}
+
+/// Says what happened, and whether it calls for attention.
+fn words(kind: &str, reason: &str) -> (String, bool) {
+    let (words, alarm) = match (kind, reason) {
+        ("signed_in", _) => ("You signed in", false),
+        ("sign_in_failed", "deactivated") => ("A sign-in was refused: the account was deactivated", true),
+        ("sign_in_failed", _) => ("A sign-in failed: wrong password", true),
+        ("auto_signed_in", _) => ("You were kept signed in", false),
+        ("signed_out", "signed_out_everywhere") => ("You signed out everywhere", false),
+        ("signed_out", _) => ("You signed out", false),
+        ("session_revoked", "deactivated") => ("A sign-in was ended: the account was deactivated", true),
+        ("session_revoked", "password_changed") => ("A sign-in was ended: the password was changed", false),
+        ("session_revoked", _) => ("You ended a sign-in on another device", false),
+        ("refresh_token_replayed", _) => ("A copy of a sign-in was used; that sign-in was ended", true),
+        ("account_locked", _) => ("The account was locked for a while after too many tries", true),
+        ("registered", _) => ("You made this account", false),
+        ("password_changed", _) => ("You changed your password", false),
+        ("password_reset_requested", _) => ("A new password was asked for by mail", false),
+        ("password_reset", _) => ("The password was set anew by mail", true),
+        ("email_changed", _) => ("You changed your email address", false),
+        ("email_verified", _) => ("You confirmed your email address", false),
+        ("user_deactivated", _) => ("The account was deactivated", true),
+        ("user_activated", _) => ("The account was activated", false),
+        (other, _) => return (other.replace('_', " "), false),
+    };
+    (words.to_owned(), alarm)
+}
