@@ -104,6 +104,16 @@ random_id! {
     FormId
 }
 
+impl FormId {
+    /// Names the browser in which a sign-in has just ended.
+    ///
+    /// Two tabs that learn of the end at once then agree on one name, so that the sign-in form of either works. Nothing
+    /// is given away: the name is sent to the browser that held the sign-in, and opens nothing.
+    pub fn after(ended: SessionId) -> Self {
+        Self(ended.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

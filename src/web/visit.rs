@@ -108,7 +108,7 @@ impl Visit {
         }
         let form = match self.0.form.get() {
             Some(form) => form,
-            None => fresh_form(None)?,
+            None => fresh_form()?,
         };
         self.0.form.set(Some(form));
         Ok(FormBinding::Browser(form.id))
@@ -133,12 +133,9 @@ impl Visit {
     }
 
     /// Lets the next sign-in page tell of the end of `session`.
-    ///
-    /// # Errors
-    /// If there are no random bytes.
-    pub(super) fn remember_ended(&self, session: SessionId) -> Result<(), WebError> {
-        self.0.form.set(Some(fresh_form(Some(session))?));
-        Ok(())
+    pub(super) fn remember_ended(&self, session: SessionId) {
+        let id = self.0.form_presented.map_or_else(|| FormId::after(session), |form| form.id);
+        self.0.form.set(Some(FormCookie { id, ended: Some(session) }));
     }
 
     /// Forgets the form cookie: whoever signs in starts with nothing that was there before.
@@ -153,9 +150,9 @@ impl Visit {
     }
 }
 
-fn fresh_form(ended: Option<SessionId>) -> Result<FormCookie, WebError> {
+fn fresh_form() -> Result<FormCookie, WebError> {
     let bytes = random_bytes().map_err(|error| WebError::Internal(Box::new(error)))?;
-    Ok(FormCookie { id: FormId::from_bytes(bytes), ended })
+    Ok(FormCookie { id: FormId::from_bytes(bytes), ended: None })
 }
 
 impl FromRequest for Visit {

@@ -12,7 +12,6 @@ use super::super::error::WebError;
 use super::super::site::Site;
 use super::super::visit::{Continued, Outcome, Visit};
 use crate::auth::{AuthError, Continuation, Presented, Resumed, Trail};
-use crate::domain::id::SessionId;
 
 /// Who a request is, and what its answer owes the browser.
 struct Arrival {
@@ -89,7 +88,7 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
             site.jar.set_tokens(response.headers_mut(), &tokens, now);
         }
         (Some(Outcome::Ended(session)), _) => {
-            note_end(&visit, session);
+            visit.remember_ended(session);
             site.jar.clear_tokens(response.headers_mut());
         }
         (None, Some(continuation)) => {
@@ -103,7 +102,7 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
         }
         (None, None) if clear => {
             if let Some(session) = visit.untold_end() {
-                note_end(&visit, session);
+                visit.remember_ended(session);
             }
             site.jar.clear_tokens(response.headers_mut());
         }
@@ -116,12 +115,6 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
 
 fn continued(continuation: &Continuation) -> Continued {
     Continued { away: continuation.away, generation: continuation.generation() }
-}
-
-fn note_end(visit: &Visit, session: SessionId) {
-    if let Err(error) = visit.remember_ended(session) {
-        tracing::warn!(%error, "the sign-in page will not say why this sign-in ended");
-    }
 }
 
 fn holds_anything(presented: &Presented<'_>) -> bool {

@@ -151,7 +151,7 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         }
         EndReason::RevokedOnAnotherDevice => (
             "This sign-in was ended from another device",
-            "Somebody who was signed in to your account ended it. If that was not you, sign in and change your password."
+            "Somebody who was signed in to your account ended it. If that was not you, sign in and end the sign-ins you do not know."
                 .to_owned(),
         ),
         EndReason::Expired => ("Your sign-in has expired", "It had reached the end of its life. Sign in again to go on.".to_owned()),
@@ -162,7 +162,7 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         EndReason::Replayed => (
             "This sign-in was ended to keep you safe",
             "A copy of it was used from two places, so somebody else may have had access to your account. \
-             Sign in, look at your devices, end the sign-ins you do not know, and change your password."
+             Sign in, look at your devices, and end the sign-ins you do not know."
                 .to_owned(),
         ),
         EndReason::Deactivated => {
