@@ -1,0 +1,20 @@
+//! What the tests stand on: an application of their own, and a browser that speaks HTTP with it.
+
+mod app;
+mod browser;
+mod database;
+mod jar;
+
+pub use app::{START, Serve, TestApp};
+pub use browser::{Answer, Browser, form_token};
+pub use database::{AuditEvent, Rows};
+pub use jar::{Jar, SetCookie};
+
+/// A password that meets the policy.
+pub const PASSWORD: &str = "three random words";
+
+/// The address of the user that [`Browser::register`] makes.
+pub const EMAIL: &str = "ada@example.org";
+
+/// The name of the user that [`Browser::register`] makes.
+pub const NAME: &str = "Ada Lovelace";
