@@ -54,7 +54,7 @@ impl TestApp {
     pub async fn embedded(change: impl FnOnce(&mut Arguments), more: impl Fn(&mut ServiceConfig) + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut arguments = Arguments {
-            jwt_secret_key: Some("a key of the test suite, of 32 bytes or more".to_owned()),
+            jwt_secret_key: Some("a key of the test suite with 32 bytes or more".to_owned()),
             bcrypt_cost: Some("4".to_owned()),
             database_url: Some(format!("sqlite://{}", folder.path().join("perennial.db").display())),
             ..Arguments::default()
