@@ -1,5 +1,7 @@
 //! Forms as browsers send them: bounded in size and time, and only from the browser they were made for.
 
+use std::fmt;
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -19,6 +21,38 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The hidden field that every form carries.
 pub(super) const TOKEN_FIELD: &str = "form_token";
+
+/// The token that every form of a page must carry, in a hidden field named `form_token`.
+///
+/// Take it as an argument in a handler whose page has a form, and write it into that form; the handler that the form is
+/// sent to takes a [`SubmittedForm`]. It is bound to the sign-in, or, signed out, to the browser, which gets a cookie
+/// for that with this answer.
+///
+/// `Display` writes it out, since a page is where it belongs, in characters that HTML leaves alone.
+pub struct FormToken(String);
+
+impl fmt::Display for FormToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FormToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormToken")
+    }
+}
+
+impl FromRequest for FormToken {
+    type Error = WebError;
+    type Future = Ready<Result<Self, WebError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let visit = Visit::from_request(request, payload).into_inner();
+        let site = Site::of(request);
+        ready(site.and_then(|site| Ok(Self(site.form_tokens.token(visit?.form_binding()?)))))
+    }
+}
 
 /// A form whose token was verified. Take it as an argument in every handler that changes something.
 #[derive(Debug)]
@@ -63,13 +97,12 @@ impl FromRequest for SubmittedForm {
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let visit = Visit::from_request(request, payload).into_inner();
-        let site = request.app_data::<web::Data<Site>>().cloned();
+        let site = Site::of(request);
         let payload = web::Payload::from_request(request, payload).into_inner();
         let request = request.clone();
         Box::pin(async move {
-            let site = site.ok_or_else(|| WebError::Internal("the application has no perennial configured".into()))?;
             let payload = payload.map_err(|error| WebError::Internal(error.to_string().into()))?;
-            Self::read(&request, payload, &visit?, &site).await
+            Self::read(&request, payload, &visit?, &*site?).await
         })
     }
 }

@@ -16,7 +16,7 @@ mod words;
 
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser};
-pub use forms::SubmittedForm;
+pub use forms::{FormToken, SubmittedForm};
 pub use middleware::guard;
 pub use routes::{Access, ROUTES, Route, configure};
 pub use site::{Site, SiteParts};

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::HeaderValue;
+use actix_web::{HttpRequest, web};
 use ipnet::IpNet;
 
 use super::assets::Assets;
 use super::cookies::CookieJar;
+use super::error::WebError;
 use crate::auth::Auth;
 use crate::config::{PublicUrl, Registration};
 use crate::crypto::{FormTokens, SignedValues};
@@ -77,6 +79,15 @@ impl Site {
             debug_auth: parts.debug_auth,
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// Finds the site that answers a request.
+    ///
+    /// # Errors
+    /// If Perennial is not configured in the application.
+    pub(super) fn of(request: &HttpRequest) -> Result<web::Data<Self>, WebError> {
+        let site = request.app_data::<web::Data<Self>>().cloned();
+        site.ok_or_else(|| WebError::Internal("configure the application with perennial's routes".into()))
     }
 
     /// Says that the process is about to end: readiness turns 503, and kept connections are wound down.

@@ -11,7 +11,6 @@ use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::web;
 
 use super::error::WebError;
 use super::site::Site;
@@ -28,9 +27,9 @@ pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let Some(site) = request.app_data::<web::Data<Site>>().cloned() else {
-        let error = WebError::Internal("configure the application with perennial's routes".into());
-        return Ok(request.error_response(error));
+    let site = match Site::of(request.request()) {
+        Ok(site) => site,
+        Err(error) => return Ok(request.error_response(error)),
     };
     let response = if same_origin::allows(request.method(), request.headers(), &site.origin) {
         keep_signed_in::run(&site, request, next).await?
