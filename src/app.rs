@@ -65,7 +65,21 @@ pub struct Application {
 }
 
 impl Application {
+    /// Builds what [`Application::build`] does, with the machine's clock and the settings' own idea of where it is.
+    ///
+    /// That is `PUBLIC_URL`, or `http://localhost` with the port of `BIND`, which must then be the one that is served.
+    ///
+    /// # Errors
+    /// As [`Application::build`].
+    pub fn from_settings(settings: &Settings) -> Result<Self, StartError> {
+        let public_url = settings.public_url.clone();
+        let public_url = public_url.unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
+        Self::build(settings, public_url, system_clock())
+    }
+
     /// Opens the database, reads the keys and starts what runs beside the requests.
+    ///
+    /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`.
     ///
     /// # Errors
     /// If there is no database or no key; each says what to do.
@@ -75,7 +89,9 @@ impl Application {
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
         let fresh = Zeroizing::new(random_bytes::<32>()?);
         let now = clock.now();
-        let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
+        let pepper = off_runtime(|| {
+            database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))
+        })?;
         let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
         let auth = Arc::new(Auth::new(
             database,
@@ -142,6 +158,11 @@ impl Application {
         stopping.abort();
         Ok(())
     }
+}
+
+/// Runs `work`, which waits for a thread, on a thread of its own: an async `main` must not wait itself.
+fn off_runtime<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
+    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or(Err(StoreError::Stopped)))
 }
 
 /// Returns the keys of the settings, or of the key file.

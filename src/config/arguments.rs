@@ -1,5 +1,6 @@
 //! The settings as flags and environment variables of the same name.
 
+use std::env::VarError;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -20,10 +21,20 @@ macro_rules! arguments {
         #[derive(Args, Clone, Default)]
         pub struct Arguments {
             $(
-                #[doc = $help]
+                #[doc = concat!("`", $variable, "` as it was typed; `perennial --help` says what it means.")]
                 #[arg(long, env = $variable, global = true, hide_env_values = true, value_name = $value, help = $help, help_heading = "Settings", allow_hyphen_values = true)]
                 pub $field: Option<String>,
             )*
+        }
+
+        impl Arguments {
+            /// Reads the environment variables alone, for a program with a command line of its own.
+            ///
+            /// # Errors
+            /// If a variable is not UTF-8; it is named and not repeated.
+            pub fn from_environment() -> Result<Self, SettingError> {
+                Ok(Self { $($field: variable($variable)?,)* })
+            }
         }
     };
 }
@@ -141,6 +152,14 @@ fn read<T>(
     parse: impl FnOnce(&str) -> Result<T, parse::Takes>,
 ) -> Result<T, SettingError> {
     parse(text).map_err(|problem| SettingError { name, problem })
+}
+
+fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(SettingError { name, problem: "takes text in UTF-8".to_owned() }),
+    }
 }
 
 fn optional<T>(

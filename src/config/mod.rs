@@ -46,6 +46,16 @@ pub struct Settings {
     pub debug_auth: bool,
 }
 
+impl Settings {
+    /// Reads the environment variables, with the default of each that is not set.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense, and what it takes.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Arguments::from_environment()?.settings()
+    }
+}
+
 /// Whether strangers may make an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {

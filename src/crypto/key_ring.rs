@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 /// The secrets of one installation, the signing one first.
 ///
-/// No secret is used as it is: [`KeyRing::derive`] makes a key for one purpose from it (HKDF, RFC 5869), so that a token
-/// of one kind can never stand for another (RFC 8725 section 3.12).
+/// No secret is used as it is: for each purpose a key is derived from it (HKDF, RFC 5869), so that a token of one kind can
+/// never stand for another (RFC 8725 section 3.12).
 #[derive(Clone)]
 pub struct KeyRing {
     secrets: Vec<SecretString>,
