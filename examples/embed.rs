@@ -1,0 +1,172 @@
+//! A guest book of one page, in an application of its own, with Perennial's sign-in around it.
+//!
+//! Run `cargo run --example embed` and open the address that it prints. Its data is in `perennial.db` and
+//! `perennial.key` in the working directory; every setting of Perennial but `BIND` is read from the environment.
+
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+
+use actix_web::error::ErrorInternalServerError;
+use actix_web::http::header::LOCATION;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data, Html, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use askama::Template;
+use perennial::{Application, CurrentUser, FormToken, PublicUrl, Settings, SubmittedForm, guard};
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = r#"<!doctype html>
+<html lang="en">
+<title>Guest book</title>
+<h1>Hello, {{ name }}</h1>
+<form method="post" action="/">
+<input type="hidden" name="form_token" value="{{ form_token }}">
+<label>Write something <input name="line"></label>
+<button>Sign the book</button>
+</form>
+<ul>{% for line in lines %}<li>{{ line }}</li>{% endfor %}</ul>
+<p><a href="/dashboard">Your account</a></p>
+</html>"#
+)]
+struct Page<'a> {
+    name: &'a str,
+    form_token: FormToken,
+    lines: &'a [String],
+}
+
+#[derive(Default)]
+struct Book(Mutex<Vec<String>>);
+
+/// Takes a [`CurrentUser`], so it is never reached without a sign-in.
+async fn read(user: CurrentUser, form_token: FormToken, book: Data<Book>) -> actix_web::Result<Html> {
+    let lines = book.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let page = Page { name: &user.user().full_name, form_token, lines: &lines };
+    Ok(Html::new(page.render().map_err(ErrorInternalServerError)?))
+}
+
+/// Takes a [`SubmittedForm`], so no other site can send it for the user.
+async fn write(user: CurrentUser, form: SubmittedForm, book: Data<Book>) -> HttpResponse {
+    let line = format!("{}: {}", user.user().full_name, form.get("line"));
+    book.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    HttpResponse::SeeOther().insert_header((LOCATION, "/")).finish()
+}
+
+/// Puts the book in front of Perennial's pages: the first route that fits a request answers it.
+fn configure(config: &mut ServiceConfig, book: Data<Book>, perennial: &Application) {
+    config.app_data(book).route("/", web::get().to(read)).route("/", web::post().to(write));
+    perennial.configure(config);
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let settings = Settings { bind: "127.0.0.1:8081".parse()?, ..Settings::from_environment()? };
+    let address = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
+    let perennial = Application::from_settings(&settings)?;
+    let book = Data::new(Book::default());
+    println!("Open {address} and create an account; stop it with Ctrl-C");
+    HttpServer::new(move || {
+        let (book, perennial) = (book.clone(), perennial.clone());
+        App::new().configure(move |config| configure(config, book, &perennial)).wrap(from_fn(guard))
+    })
+    .bind(settings.bind)?
+    .run()
+    .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use actix_web::dev::ServiceResponse;
+    use actix_web::http::header::{COOKIE, SET_COOKIE};
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use perennial::{Arguments, ManualClock};
+    use time::{Duration, OffsetDateTime};
+
+    use super::*;
+
+    /// What a browser is, for a test: cookies that come back.
+    struct Browser<A> {
+        app: A,
+        cookies: BTreeMap<String, String>,
+    }
+
+    struct Answer {
+        status: u16,
+        location: String,
+        body: String,
+    }
+
+    impl<A: AsyncFn(TestRequest) -> ServiceResponse> Browser<A> {
+        async fn get(&mut self, path: &str) -> Answer {
+            self.send(TestRequest::get().uri(path)).await
+        }
+
+        /// Opens a page and sends its form, with the token that stands in it.
+        async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+            let page = self.get(path).await.body;
+            let (_, rest) = page.split_once(r#"name="form_token" value=""#).expect("the page has a form");
+            let (token, _) = rest.split_once('"').expect("the token ends");
+            let fields = [fields, &[("form_token", token)]].concat();
+            self.send(TestRequest::post().uri(path).set_form(fields)).await
+        }
+
+        async fn send(&mut self, request: TestRequest) -> Answer {
+            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let response = (self.app)(request.insert_header((COOKIE, cookies.join("; ")))).await;
+            for cookie in response.headers().get_all(SET_COOKIE) {
+                let pair = cookie.to_str().ok().and_then(|text| text.split(';').next()?.split_once('='));
+                let (name, value) = pair.expect("a cookie has a name and a value");
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let (status, location) = (response.status().as_u16(), location.to_owned());
+            let body = String::from_utf8_lossy(&read_body(response).await).into_owned();
+            Answer { status, location, body }
+        }
+    }
+
+    #[actix_web::test]
+    async fn the_book_is_for_those_who_are_signed_in_and_keeps_them_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = Arguments {
+            database_url: Some(format!("sqlite://{}", folder.path().join("book.db").display())),
+            jwt_secret_key: Some("a secret that is for this test alone".to_owned()),
+            bcrypt_cost: Some("4".to_owned()),
+            ..Arguments::default()
+        };
+        let settings = arguments.settings().expect("settings that make sense");
+        let clock = Arc::new(ManualClock::at(OffsetDateTime::UNIX_EPOCH + Duration::days(20_000)));
+        let perennial = Application::build(&settings, PublicUrl::localhost(8081), clock.clone()).expect("it starts");
+        let book = Data::new(Book::default());
+        let app = App::new().configure(|config| configure(config, book, &perennial)).wrap(from_fn(guard));
+        let app = init_service(app).await;
+        let app = async |request: TestRequest| call_service(&app, request.to_request()).await;
+        let mut browser = Browser { app, cookies: BTreeMap::new() };
+
+        let refused = browser.get("/").await;
+        assert_eq!((refused.status, refused.location.as_str()), (303, "/login?next=%2F"));
+
+        let ada = [
+            ("full_name", "Ada <Lovelace>"),
+            ("email", "ada@example.org"),
+            ("password", "three random words"),
+            ("keep_signed_in", "on"),
+        ];
+        assert_eq!(browser.submit("/register", &ada).await.status, 303);
+        assert!(browser.get("/").await.body.contains("<h1>Hello, Ada &#60;Lovelace&#62;</h1>"));
+
+        // The access token has long expired; the visit goes on, and the form with it.
+        clock.advance(Duration::days(2));
+        assert_eq!(browser.submit("/", &[("line", "still here")]).await.status, 303);
+        assert!(browser.get("/").await.body.contains("still here</li>"));
+
+        let forged = browser.send(TestRequest::post().uri("/").set_form([("line", "forged")])).await;
+        assert_eq!(forged.status, 403);
+        assert!(!browser.get("/").await.body.contains("forged"));
+    }
+}
