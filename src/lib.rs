@@ -54,10 +54,10 @@
 //!
 //! | floor | modules | what is there |
 //! | --- | --- | --- |
-//! | 5 | [`cli`] | the commands `serve`, `migrate`, `secret` and `doctor` |
+//! | 5 | [`cli`] | the command line |
 //! | 4 | [`app`] | the composition root: settings in, a running server out |
 //! | 3 | [`web`] | all HTTP: the URL table, pages, forms, cookies, middleware; no SQL |
-//! | 2 | [`auth`], [`accounts`] | the use cases: begin, continue and end a sign-in; make an account. `accounts` may call `auth`, never the reverse |
+//! | 2 | [`auth`], [`accounts`] | the use cases: begin, continue, list and end sign-ins, and delete what is over; make an account. `accounts` may call `auth`, never the reverse |
 //! | 1 | [`config`], [`crypto`], [`store`], [`telemetry`] | settings; keys, tokens and password hashes; the only SQL; the log |
 //! | 0 | [`domain`] | the rules, pure: no input or output, no web framework, no database; time is passed in |
 //!
