@@ -4,6 +4,7 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
@@ -81,8 +82,13 @@ async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthEr
 /// The way out: the handler has spoken, the headers have not gone yet.
 async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<BoxBody>) {
     let Arrival { visit, continuation, clear } = arrival;
+    let outcome = visit.take_outcome();
+    if outcome.is_none() && response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        // Nothing was decided, so the next try must find every cookie as this one did, the form's included.
+        return;
+    }
     let now = site.auth.now();
-    match (visit.take_outcome(), continuation) {
+    match (outcome, continuation) {
         (Some(Outcome::Began(tokens)), _) => {
             visit.drop_form();
             site.jar.set_tokens(response.headers_mut(), &tokens, now);
