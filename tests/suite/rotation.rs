@@ -1,0 +1,381 @@
+//! The promise, over HTTP: never signed out by accident, never kept in by theft.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::web;
+use futures_util::future::{join, join_all};
+use perennial::CurrentUser;
+use time::Duration;
+use tokio::sync::oneshot;
+
+use crate::support::{Browser, START, TestApp};
+
+const BOTH: [&str; 2] = ["access_token", "keep_signed_in"];
+
+/// Longer than an access token lives.
+const EXPIRED: Duration = Duration::minutes(15);
+
+/// Just longer than the grace in which the token just replaced still signs in.
+const PAST_GRACE: Duration = Duration::seconds(31);
+
+fn generation(app: &TestApp) -> i64 {
+    app.rows().number("SELECT generation FROM sessions ORDER BY created_at LIMIT 1")
+}
+
+fn revoked_because(app: &TestApp) -> String {
+    app.rows().text("SELECT coalesce(max(revoked_because), '') FROM sessions")
+}
+
+/// Presents the refresh token alone, as whoever waits for the access token to expire.
+fn by_refresh_alone(browser: &Browser) -> Browser {
+    let copy = browser.clone();
+    copy.forget("access_token");
+    copy
+}
+
+#[actix_web::test]
+async fn the_active_token_is_replaced_by_the_next_generation() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    let (access, refresh) = (browser.cookie("access_token"), browser.cookie("keep_signed_in"));
+    app.advance(EXPIRED);
+    let answer = browser.get("/dashboard").await;
+    assert_eq!((answer.status, answer.set()), (StatusCode::OK, BOTH.map(String::from).into()));
+    assert_ne!((browser.cookie("access_token"), browser.cookie("keep_signed_in")), (access, refresh));
+    assert_eq!(generation(&app), 1);
+}
+
+#[actix_web::test]
+async fn a_rotation_adds_no_row() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    for _ in 0..20 {
+        app.advance(EXPIRED);
+        assert!(browser.is_signed_in().await);
+    }
+    assert_eq!((generation(&app), app.rows().number("SELECT count(*) FROM sessions")), (20, 1));
+}
+
+#[actix_web::test]
+async fn the_token_just_replaced_signs_a_parallel_tab_in_without_another_refresh_cookie() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let tab = browser.clone();
+    browser.get("/dashboard").await;
+    app.advance(Duration::seconds(30));
+    let answer = tab.get("/dashboard").await;
+    assert_eq!((answer.status, answer.set()), (StatusCode::OK, vec!["access_token".to_owned()]));
+    assert!(tab.is_signed_in().await && browser.is_signed_in().await);
+    assert_eq!(generation(&app), 1);
+}
+
+#[actix_web::test]
+async fn a_lost_answer_is_made_up_for_by_a_new_secret_in_the_same_generation() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let before = browser.clone();
+    browser.get("/dashboard").await;
+    browser.restore(&before);
+    app.advance(PAST_GRACE);
+    let answer = browser.get("/dashboard").await;
+    assert_eq!((answer.status, answer.set()), (StatusCode::OK, BOTH.map(String::from).into()));
+    assert_eq!(generation(&app), 1);
+    app.advance(EXPIRED);
+    assert!(browser.is_signed_in().await);
+    assert_eq!(generation(&app), 2);
+}
+
+#[actix_web::test]
+async fn answers_may_be_lost_again_and_again() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    for _ in 0..5 {
+        let before = browser.clone();
+        assert_eq!(browser.get("/dashboard").await.status, StatusCode::OK);
+        browser.restore(&before);
+        app.advance(PAST_GRACE);
+    }
+    assert!(browser.is_signed_in().await);
+    assert!(app.rows().events_of("refresh_token_replayed").is_empty());
+}
+
+#[actix_web::test]
+async fn an_answer_lost_within_the_grace_is_made_up_for_later() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let before = browser.clone();
+    browser.get("/dashboard").await;
+    browser.restore(&before);
+    assert_eq!(browser.get("/dashboard").await.set(), ["access_token"]);
+    app.advance(EXPIRED);
+    assert_eq!(browser.get("/dashboard").await.set(), BOTH);
+    app.advance(EXPIRED);
+    assert!(browser.is_signed_in().await);
+}
+
+#[actix_web::test]
+async fn the_branch_that_was_not_presented_is_dead() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    app.advance(EXPIRED);
+    let thief = owner.clone();
+    owner.get("/dashboard").await;
+    app.advance(PAST_GRACE);
+    assert_eq!(thief.get("/dashboard").await.set(), BOTH);
+    assert!(!by_refresh_alone(&owner).is_signed_in().await);
+    assert_eq!(revoked_because(&app), "replayed");
+}
+
+#[actix_web::test]
+async fn a_copied_jar_is_caught_and_then_both_are_out() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    let thief = owner.clone();
+    app.advance(EXPIRED);
+    assert!(owner.is_signed_in().await);
+    app.advance(EXPIRED);
+    assert!(owner.is_signed_in().await);
+    assert!(!thief.is_signed_in().await);
+    assert!(!owner.is_signed_in().await);
+    let notice = owner.get("/login").await;
+    assert!(notice.says("This sign-in was ended to keep you safe") && notice.says("role=\"alert\""));
+}
+
+#[actix_web::test]
+async fn a_thief_who_is_first_is_caught_by_the_owner() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    let thief = owner.clone();
+    for _ in 0..2 {
+        app.advance(EXPIRED);
+        assert!(thief.is_signed_in().await);
+    }
+    assert!(!owner.is_signed_in().await);
+    assert!(!thief.is_signed_in().await);
+}
+
+#[actix_web::test]
+async fn both_parties_never_rotate_twice_after_a_copy() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    let thief = owner.clone();
+    let mut rotations = [0, 0];
+    for _ in 0..6 {
+        app.advance(EXPIRED);
+        for (party, count) in [&owner, &thief].into_iter().zip(&mut rotations) {
+            app.advance(PAST_GRACE);
+            *count += usize::from(party.get("/dashboard").await.set().contains(&"keep_signed_in".to_owned()));
+        }
+    }
+    assert!(rotations.iter().any(|count| *count < 2), "{rotations:?}");
+    assert_eq!(revoked_because(&app), "replayed");
+}
+
+#[actix_web::test]
+async fn a_replay_leaves_the_other_devices_alone() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    let (phone, thief) = (app.browser(), owner.clone());
+    phone.sign_in().await;
+    for _ in 0..2 {
+        app.advance(EXPIRED);
+        owner.get("/dashboard").await;
+    }
+    assert!(!thief.is_signed_in().await);
+    assert!(!owner.is_signed_in().await);
+    assert!(phone.is_signed_in().await);
+}
+
+#[actix_web::test]
+async fn every_older_refresh_token_is_a_replay() {
+    for age in 2..6 {
+        let app = TestApp::start().await;
+        let browser = app.signed_in().await;
+        let mut copies = vec![by_refresh_alone(&browser)];
+        for _ in 0..5 {
+            app.advance(EXPIRED);
+            browser.get("/dashboard").await;
+            copies.push(by_refresh_alone(&browser));
+        }
+        copies.reverse();
+        assert!(!copies[age].is_signed_in().await, "{age} generations old");
+        assert_eq!(revoked_because(&app), "replayed", "{age} generations old");
+        assert!(!browser.is_signed_in().await, "{age} generations old");
+    }
+}
+
+#[actix_web::test]
+async fn a_replay_is_written_down_once_however_often_it_is_tried() {
+    let app = TestApp::start().await;
+    let owner = app.signed_in().await;
+    let thief = owner.clone();
+    for _ in 0..2 {
+        app.advance(EXPIRED);
+        owner.get("/dashboard").await;
+    }
+    let tries: Vec<_> = (0..5).map(|_| thief.clone()).collect();
+    for answer in join_all(tries.iter().map(|copy| copy.get("/dashboard"))).await {
+        assert_eq!((answer.status, answer.cleared()), (StatusCode::SEE_OTHER, BOTH.map(String::from).into()));
+    }
+    assert_eq!(app.rows().events_of("refresh_token_replayed").len(), 1);
+}
+
+#[actix_web::test]
+async fn a_cookie_from_the_future_of_a_restored_database_raises_no_alarm() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    browser.get("/dashboard").await;
+    app.rows().execute("UPDATE sessions SET generation = 0, previous_hash = NULL");
+    assert!(!by_refresh_alone(&browser).is_signed_in().await);
+    assert_eq!(revoked_because(&app), "");
+    assert!(app.rows().events_of("refresh_token_replayed").is_empty());
+}
+
+#[actix_web::test]
+async fn a_sign_in_that_is_not_in_the_database_leads_to_the_sign_in_page_without_cookies() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    app.rows().execute("DELETE FROM sessions");
+    let answer = browser.get("/dashboard").await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login?next=%2Fdashboard"));
+    assert_eq!(answer.cleared(), BOTH);
+    assert!(app.rows().events_of("refresh_token_replayed").is_empty());
+}
+
+#[actix_web::test]
+async fn fifty_requests_at_once_are_all_answered_and_leave_one_lineage() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let answers = join_all((0..50).map(|_| browser.get("/dashboard"))).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+    assert!(answers.iter().all(|answer| answer.set().contains(&"access_token".to_owned())));
+    let renewals = answers.iter().filter(|answer| answer.set().contains(&"keep_signed_in".to_owned()));
+    assert_eq!(renewals.count(), 1);
+    assert_eq!(generation(&app), 1);
+    app.advance(EXPIRED);
+    assert!(browser.is_signed_in().await);
+    assert!(app.rows().events_of("refresh_token_replayed").is_empty());
+}
+
+#[actix_web::test]
+async fn two_processes_that_rotate_one_token_leave_one_lineage() {
+    let app = TestApp::start().await;
+    let other = app.another_process().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let mut copy = browser.clone();
+    copy.connect(&other);
+    let answers: Vec<_> =
+        join_all((0..20).map(|n| if n % 2 == 0 { browser.get("/dashboard") } else { copy.get("/dashboard") })).await;
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+    let renewals = answers.iter().filter(|answer| answer.set().contains(&"keep_signed_in".to_owned()));
+    assert_eq!((renewals.count(), generation(&app)), (1, 1));
+}
+
+#[actix_web::test]
+async fn the_cookies_of_a_rotation_travel_on_every_answer() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    let cases = [
+        (Method::GET, "/", StatusCode::SEE_OTHER),
+        (Method::GET, "/login", StatusCode::SEE_OTHER),
+        (Method::GET, "/nowhere", StatusCode::NOT_FOUND),
+        (Method::PUT, "/dashboard", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::HEAD, "/dashboard", StatusCode::OK),
+        (Method::POST, "/logout", StatusCode::BAD_REQUEST),
+        (Method::GET, "/.well-known/change-password", StatusCode::SEE_OTHER),
+    ];
+    for (method, path, status) in cases {
+        app.advance(EXPIRED);
+        let answer = browser.ask(method.clone(), path).await;
+        assert_eq!((answer.status, answer.set()), (status, BOTH.map(String::from).into()), "{method} {path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_refused_form_rotates_nothing() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let answer = browser.with_header("sec-fetch-site", "cross-site").ask(Method::POST, "/logout").await;
+    assert_eq!((answer.status, answer.cookies()), (StatusCode::FORBIDDEN, Vec::new()));
+    assert_eq!(generation(&app), 0);
+    assert!(browser.is_signed_in().await);
+}
+
+/// An application with a page that answers when it is told to, and how to tell it.
+async fn with_slow_page() -> (TestApp, oneshot::Sender<()>) {
+    let (answer, told) = oneshot::channel::<()>();
+    let told = Rc::new(RefCell::new(Some(told)));
+    let slow = move |config: &mut web::ServiceConfig| {
+        let told = Rc::clone(&told);
+        let page = move |user: CurrentUser| {
+            let told = told.borrow_mut().take();
+            async move {
+                told.unwrap().await.unwrap();
+                user.user().full_name.clone()
+            }
+        };
+        config.route("/slow", web::get().to(page));
+    };
+    (TestApp::embedded(|_| {}, slow).await, answer)
+}
+
+#[actix_web::test]
+async fn a_sign_out_during_a_slow_request_is_not_undone_by_its_answer() {
+    let (app, answer) = with_slow_page().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let tab = browser.clone();
+    let (slow, _) = join(tab.get("/slow"), async {
+        browser.get("/dashboard").await;
+        browser.sign_out().await;
+        answer.send(()).unwrap();
+    })
+    .await;
+    assert_eq!((slow.status, slow.cookies()), (StatusCode::OK, Vec::new()));
+    assert!(!tab.is_signed_in().await);
+    assert_eq!(revoked_because(&app), "signed_out");
+}
+
+#[actix_web::test]
+async fn a_slow_answer_does_not_kill_what_faster_ones_delivered() {
+    let (app, answer) = with_slow_page().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let (slow, _) = join(browser.get("/slow"), async {
+        assert!(browser.is_signed_in().await);
+        app.advance(Duration::minutes(5));
+        answer.send(()).unwrap();
+    })
+    .await;
+    assert_eq!((slow.status, slow.set()), (StatusCode::OK, vec!["access_token".to_owned()]));
+    app.advance(EXPIRED);
+    assert!(browser.is_signed_in().await);
+    assert_eq!(revoked_because(&app), "");
+}
+
+#[actix_web::test]
+async fn a_slow_answer_rotates_when_it_goes_and_not_when_it_was_asked_for() {
+    let (app, answer) = with_slow_page().await;
+    let browser = app.signed_in().await;
+    app.advance(EXPIRED);
+    let (slow, _) = join(browser.get("/slow"), async {
+        app.clock.advance(Duration::minutes(1));
+        assert_eq!(generation(&app), 0);
+        answer.send(()).unwrap();
+    })
+    .await;
+    assert_eq!(slow.set(), BOTH);
+    let expected = (START + EXPIRED + Duration::minutes(1)).unix_timestamp();
+    assert_eq!(app.rows().number("SELECT rotated_at FROM sessions"), expected);
+}
