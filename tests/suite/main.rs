@@ -1,7 +1,9 @@
 //! Every test of Perennial that is not beside what it tests: one binary, one file a subject.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
 
+mod audit;
 mod keep;
 mod outages;
+mod revocation;
 mod rotation;
 mod support;
