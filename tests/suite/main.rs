@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
 
 mod audit;
+mod fields;
 mod keep;
 mod outages;
+mod pages;
 mod revocation;
 mod rotation;
 mod support;
