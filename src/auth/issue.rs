@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::remembered::{Grant, Remembered};
+use super::remembered::{Grant, News, Remembered};
 use super::{Auth, AuthError};
 use crate::crypto::random_bytes;
 use crate::domain::access::AccessToken;
@@ -56,14 +56,14 @@ impl Auth {
         session: &Session,
         user: &User,
         refresh: Option<&RefreshToken>,
-        theft: Option<Theft>,
+        news: News,
         tick: u64,
         now: OffsetDateTime,
     ) -> Result<IssuedTokens, AuthError> {
         let token = self.access_token(session, now);
         let access = Zeroizing::new(self.access_tokens.issue(&token)?);
         let access_expires_at = token.expires_at;
-        let grant = Arc::new(Grant::new(user.clone(), session, token, theft, tick));
+        let grant = Arc::new(Grant::new(user.clone(), session, token, news, tick));
         self.remembered.insert(Remembered::digest(&access), grant);
         Ok(IssuedTokens {
             access,
@@ -98,7 +98,8 @@ impl Auth {
     ) -> Result<IssuedTokens, AuthError> {
         let session = &begun.session;
         let user = User { last_login_at: Some(session.created_at), ..user.clone() };
-        self.tokens(session, &user, Some(&begun.refresh), theft, begun.tick, session.created_at)
+        let news = News { theft, ..News::default() };
+        self.tokens(session, &user, Some(&begun.refresh), news, begun.tick, session.created_at)
     }
 }
 

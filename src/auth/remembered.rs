@@ -77,12 +77,33 @@ pub struct Grant {
     pub theft: Option<Box<Theft>>,
     tick: u64,
     noted: AtomicI64,
+    away: AtomicI64,
+}
+
+/// What the user of a grant is to be told.
+#[derive(Debug, Clone, Default)]
+pub(super) struct News {
+    /// The theft that the sign-in is the first after.
+    pub(super) theft: Option<Theft>,
+    /// How long the user had been away before this device signed them in by itself.
+    pub(super) away: time::Duration,
 }
 
 impl Grant {
-    pub(super) fn new(user: User, session: &Session, access: AccessToken, theft: Option<Theft>, tick: u64) -> Self {
+    pub(super) fn new(user: User, session: &Session, access: AccessToken, news: News, tick: u64) -> Self {
         let noted = AtomicI64::new(session.last_seen_at.unix_timestamp());
-        Self { user, session: session.into(), access, theft: theft.map(Box::new), tick, noted }
+        let away = AtomicI64::new(news.away.whole_seconds());
+        Self { user, session: session.into(), access, theft: news.theft.map(Box::new), tick, noted, away }
+    }
+
+    /// Returns how long the user had been away before this device signed them in by itself; nothing once it was asked.
+    pub fn take_away(&self) -> time::Duration {
+        time::Duration::seconds(self.away.swap(0, Ordering::Relaxed))
+    }
+
+    /// Returns what no page has told yet, for the next grant of the same sign-in.
+    pub(super) fn untold(&self) -> News {
+        News { theft: self.theft.as_deref().cloned(), away: self.take_away() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::devices::THEFT_WARNING;
-use super::remembered::{Grant, Remembered};
+use super::remembered::{Grant, News, Remembered};
 use super::{Auth, AuthError, Trail};
 use crate::crypto::SignedValues;
 use crate::domain::access::AccessToken;
@@ -38,7 +38,7 @@ pub enum Resumed {
     /// It is signed in by its access token: nothing is to be done.
     Current(Arc<Grant>),
     /// It is signed in by its refresh token: on the way out, [`Auth::settle`] renews what it holds.
-    Continued(Arc<Grant>, Box<Continuation>),
+    Continued(Box<Continuation>),
     /// What it brought opens nothing any more; its cookies are to be cleared.
     Ended(Ended),
 }
@@ -59,14 +59,17 @@ pub struct Continuation {
     pub(super) session: Session,
     pub(super) decision: Decision,
     pub(super) arrived: OffsetDateTime,
-    pub(super) user: User,
-    pub(super) theft: Option<Theft>,
+    pub(super) grant: Arc<Grant>,
     pub(super) tick: u64,
-    /// How long the sign-in had not been used.
-    pub away: time::Duration,
+    pub(super) away: time::Duration,
 }
 
 impl Continuation {
+    /// Returns who is signed in.
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
     /// Returns the generation that the rotation will lead to, unless another request is faster.
     pub fn generation(&self) -> i64 {
         match self.decision {
@@ -196,7 +199,7 @@ impl Auth {
             return self.end_deactivated(&session, client).await;
         }
         trail.note(|| format!("signed in: access token of session {}, looked up", session.id));
-        let grant = Arc::new(Grant::new(user, &session, token, theft, found.tick));
+        let grant = Arc::new(Grant::new(user, &session, token, News { theft, ..News::default() }, found.tick));
         self.remembered.insert(Remembered::digest(text), Arc::clone(&grant));
         self.remembered.note_seen(&grant, now);
         Ok(Resumed::Current(grant))
@@ -227,11 +230,10 @@ impl Auth {
                 }
                 Decision::Rotate | Decision::Overlap | Decision::Reissue => {
                     let access = self.access_token(&session, now);
-                    let grant = Arc::new(Grant::new(user.clone(), &session, access, theft.clone(), tick));
                     let away = now - session.last_seen_at;
-                    let continuation =
-                        Continuation { presented, session, decision, arrived: now, user, theft, tick, away };
-                    return Ok(Resumed::Continued(grant, Box::new(continuation)));
+                    let grant = Arc::new(Grant::new(user, &session, access, News { theft, away }, tick));
+                    let continuation = Continuation { presented, session, decision, arrived: now, grant, tick, away };
+                    return Ok(Resumed::Continued(Box::new(continuation)));
                 }
                 Decision::Replayed if self.end_replayed(&session, client, now).await? => {
                     return Ok(Resumed::Ended(Ended { session: Some(id), reason: Some(EndReason::Replayed) }));

@@ -25,14 +25,16 @@ impl Auth {
     /// If the database has no answer. The reader loses nothing: the answer goes out without cookies, and the presented
     /// token goes on working.
     pub async fn settle(&self, continued: Continuation, client: &Client) -> Result<Option<IssuedTokens>, AuthError> {
-        let Continuation { presented, mut session, mut decision, arrived, user, theft, tick, away } = continued;
+        let Continuation { presented, mut session, mut decision, arrived, grant, tick, away } = continued;
         let noteworthy = session.generation == 0 || away >= self.lifetimes.access;
+        // What no page has told goes with the new token, for the page that this one leads to.
+        let untold = grant.untold();
         for _ in 0..TRIES {
             let (generation, previous) = match decision {
                 Decision::Rotate => (session.generation + 1, Some(session.token_hash)),
                 Decision::Reissue => (session.generation, session.previous_hash),
                 Decision::Overlap => {
-                    return self.tokens(&session, &user, None, theft, tick, self.clock.now()).map(Some);
+                    return self.tokens(&session, &grant.user, None, untold, tick, self.clock.now()).map(Some);
                 }
                 Decision::Unknown | Decision::Ended(_) | Decision::Replayed => return Ok(None),
             };
@@ -60,7 +62,7 @@ impl Auth {
                 .await?;
             if swapped {
                 let refresh = RefreshToken { session: session.id, generation, secret };
-                return self.tokens(&session, &user, Some(&refresh), theft, tick, now).map(Some);
+                return self.tokens(&session, &grant.user, Some(&refresh), untold, tick, now).map(Some);
             }
             let id = session.id;
             let found = self.database.read(move |connection| sessions::find(connection, id)).await?;

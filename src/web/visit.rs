@@ -22,15 +22,6 @@ pub(super) enum Outcome {
     Ended(SessionId),
 }
 
-/// What is known of a visit that the refresh token brought in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Continued {
-    /// How long the user had been away.
-    pub(super) away: time::Duration,
-    /// The generation that this answer's rotation leads to.
-    pub(super) generation: i64,
-}
-
 /// The state of one request; the middleware makes it, handlers read it, the middleware writes its cookies.
 #[derive(Debug, Clone)]
 pub(super) struct Visit(Rc<Inner>);
@@ -39,7 +30,7 @@ pub(super) struct Visit(Rc<Inner>);
 struct Inner {
     grant: Option<Arc<Grant>>,
     ended: Option<Ended>,
-    continued: Option<Continued>,
+    next_generation: Option<i64>,
     form_presented: Option<FormCookie>,
     form: Cell<Option<FormCookie>>,
     told: Cell<bool>,
@@ -48,8 +39,8 @@ struct Inner {
 
 impl Visit {
     /// Starts a visit of somebody who is signed in, perhaps by their refresh token.
-    pub(super) fn signed_in(grant: Arc<Grant>, continued: Option<Continued>, form: Option<FormCookie>) -> Self {
-        Self::new(Some(grant), None, continued, form)
+    pub(super) fn signed_in(grant: Arc<Grant>, next_generation: Option<i64>, form: Option<FormCookie>) -> Self {
+        Self::new(Some(grant), None, next_generation, form)
     }
 
     /// Starts a visit of somebody who is not, perhaps because their sign-in ended.
@@ -60,13 +51,13 @@ impl Visit {
     fn new(
         grant: Option<Arc<Grant>>,
         ended: Option<Ended>,
-        continued: Option<Continued>,
+        next_generation: Option<i64>,
         form: Option<FormCookie>,
     ) -> Self {
         Self(Rc::new(Inner {
             grant,
             ended,
-            continued,
+            next_generation,
             form_presented: form,
             form: Cell::new(form),
             told: Cell::new(false),
@@ -79,9 +70,9 @@ impl Visit {
         self.0.grant.as_ref()
     }
 
-    /// Returns what is known of a visit that the refresh token brought in.
-    pub(super) fn continued(&self) -> Option<Continued> {
-        self.0.continued
+    /// Returns the generation that this answer's rotation leads to, if the refresh token brought the visit in.
+    pub(super) fn next_generation(&self) -> Option<i64> {
+        self.0.next_generation
     }
 
     /// Returns the sign-in whose end this page should tell of, and notes that it was told.

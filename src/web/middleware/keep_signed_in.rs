@@ -2,6 +2,8 @@
 //!
 //! [`Auth`]: crate::auth::Auth
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -11,7 +13,7 @@ use actix_web::{Error, HttpMessage};
 use super::super::client_info::client;
 use super::super::error::WebError;
 use super::super::site::Site;
-use super::super::visit::{Continued, Outcome, Visit};
+use super::super::visit::{Outcome, Visit};
 use crate::auth::{AuthError, Continuation, Presented, Resumed, Trail};
 
 /// Who a request is, and what its answer owes the browser.
@@ -66,8 +68,8 @@ async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthEr
         Resumed::Current(grant) => {
             Arrival { visit: Visit::signed_in(grant, None, form), continuation: None, clear: false }
         }
-        Resumed::Continued(grant, continuation) => Arrival {
-            visit: Visit::signed_in(grant, Some(continued(&continuation)), form),
+        Resumed::Continued(continuation) => Arrival {
+            visit: Visit::signed_in(Arc::clone(continuation.grant()), Some(continuation.generation()), form),
             continuation: Some(*continuation),
             clear: false,
         },
@@ -87,11 +89,10 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
         // Nothing was decided, so the next try must find every cookie as this one did, the form's included.
         return;
     }
-    let now = site.auth.now();
     match (outcome, continuation) {
         (Some(Outcome::Began(tokens)), _) => {
             visit.drop_form();
-            site.jar.set_tokens(response.headers_mut(), &tokens, now);
+            site.jar.set_tokens(response.headers_mut(), &tokens, site.auth.now());
         }
         (Some(Outcome::Ended(session)), _) => {
             visit.remember_ended(session);
@@ -100,7 +101,7 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
         (None, Some(continuation)) => {
             let from = client(response.request(), &site.trusted_proxies);
             match site.auth.settle(continuation, &from).await {
-                Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens, now),
+                Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens, site.auth.now()),
                 Ok(None) => {}
                 // The reader keeps the page and the token; the next request tries again.
                 Err(error) => tracing::warn!(%error, "an answer went out without its rotation"),
@@ -117,10 +118,6 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
     if let Some(form) = visit.changed_form() {
         site.jar.set_form(response.headers_mut(), form, &site.form_cookie);
     }
-}
-
-fn continued(continuation: &Continuation) -> Continued {
-    Continued { away: continuation.away, generation: continuation.generation() }
 }
 
 fn holds_anything(presented: &Presented<'_>) -> bool {

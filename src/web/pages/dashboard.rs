@@ -46,7 +46,7 @@ pub(in crate::web) async fn get(
         layout: Layout::new(&site, Some(&visit), "dashboard"),
         full_name: &user.user().full_name,
         email: &user.user().email,
-        welcome_back: visit.continued().is_some_and(|continued| continued.away >= AWAY),
+        welcome_back: user.grant().take_away() >= AWAY,
         last_sign_in: user.user().last_login_at.map(|at| Moment::new(at, now)),
         device: words::device(&from.user_agent),
         address: from.address_text(),

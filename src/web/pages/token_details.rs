@@ -49,8 +49,8 @@ pub(in crate::web) async fn get(
 ) -> Result<HttpResponse, WebError> {
     let now = site.auth.now();
     let (access, session) = (&user.grant().access, user.session());
-    let generation = match visit.continued() {
-        Some(continued) => continued.generation,
+    let generation = match visit.next_generation() {
+        Some(generation) => generation,
         None => site.auth.generation(session.id).await?,
     };
     let left = (access.expires_at - now).max(time::Duration::ZERO);
