@@ -2,12 +2,15 @@
 
 use super::{Failure, say};
 use crate::app::{Application, listen, system_clock};
-use crate::config::{PublicUrl, Registration, Settings};
+use crate::config::{LogFormat, PublicUrl, Registration, Settings};
 use crate::telemetry;
 
 /// Serves until it is told to stop.
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
-    telemetry::start(settings.log_format);
+    match settings.log_format {
+        LogFormat::Text => telemetry::start_text(),
+        LogFormat::Json => telemetry::start_json(),
+    }
     let listener = listen(settings)?;
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
