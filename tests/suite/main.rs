@@ -1,13 +1,19 @@
 //! Every test of Perennial that is not beside what it tests: one binary, one file a subject.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
 
+mod access_coverage;
 mod attacks_cookies;
 mod attacks_forms;
+mod attacks_input;
+mod attacks_next;
+mod attacks_tokens;
 mod audit;
 mod fields;
+mod json;
 mod keep;
 mod outages;
 mod pages;
 mod revocation;
 mod rotation;
 mod support;
+mod tidy;

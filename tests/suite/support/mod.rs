@@ -5,10 +5,10 @@ mod browser;
 mod database;
 mod jar;
 
-pub use app::{START, Serve, TestApp};
+pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};
-pub use database::{AuditEvent, Rows};
-pub use jar::{Jar, SetCookie};
+pub use database::AuditEvent;
+pub use jar::SetCookie;
 
 /// A password that meets the policy.
 pub const PASSWORD: &str = "three random words";

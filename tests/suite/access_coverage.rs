@@ -1,0 +1,112 @@
+//! Every route of the table keeps to the access it states.
+
+use actix_web::http::{Method, StatusCode};
+use perennial::web::{Access, ROUTES, Route};
+
+use crate::support::{Browser, TestApp};
+
+/// The paths that anybody may use; a new one is added here knowingly.
+const PUBLIC: [&str; 7] = [
+    "/",
+    "/login",
+    "/register",
+    "/.well-known/change-password",
+    "/healthz",
+    "/readyz",
+    r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}",
+];
+
+/// Every method that a client could try.
+const METHODS: [Method; 8] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+    Method::TRACE,
+];
+
+/// Returns a path that the route matches.
+fn example(route: &Route) -> String {
+    let mut path = String::new();
+    for segment in route.path.split_inclusive('/') {
+        path.push_str(if segment.starts_with('{') { "1" } else { segment });
+    }
+    path
+}
+
+fn answers(route: &Route, method: &Method) -> bool {
+    route.methods.split(", ").any(|name| name == method.as_str())
+}
+
+/// Asserts that no method of a route that wants a sign-in does anything for `visitor`, who has none.
+async fn assert_closed(visitor: &Browser, route: &Route) {
+    let path = example(route);
+    for method in METHODS {
+        let answer = visitor.ask(method.clone(), &path).await;
+        if answers(route, &method) {
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{method} {path}");
+            assert!(answer.location().starts_with("/login"), "{method} {path}");
+        } else {
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        }
+        assert!(!answer.set().contains(&"access_token".to_owned()), "{method} {path}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_public_is_listed_here() {
+    let public: Vec<_> = ROUTES.iter().filter(|route| route.access == Access::Public).map(|route| route.path).collect();
+    assert_eq!(public, PUBLIC);
+}
+
+#[actix_web::test]
+async fn what_wants_a_sign_in_answers_nobody_without_one() {
+    let app = TestApp::start().await;
+    app.signed_in().await;
+    let ended = app.browser();
+    ended.sign_in().await;
+    let thief = ended.clone();
+    ended.sign_out().await;
+    let forger = app.browser().with_header("cookie", "access_token=a.b.c; keep_signed_in=forged");
+    for route in ROUTES.iter().filter(|route| route.access == Access::SignedIn) {
+        for visitor in [&app.browser(), &thief.clone(), &forger] {
+            assert_closed(visitor, route).await;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn what_wants_a_sign_in_answers_whoever_has_one() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    for route in ROUTES.iter().filter(|route| route.access == Access::SignedIn && answers(route, &Method::GET)) {
+        assert_eq!(browser.get(&example(route)).await.status, StatusCode::OK, "{route:?}");
+    }
+}
+
+#[actix_web::test]
+async fn what_changes_something_wants_a_form_of_its_own_browser() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    for route in ROUTES.iter().filter(|route| answers(route, &Method::POST)) {
+        let visitor = if route.access == Access::Public { app.browser() } else { browser.clone() };
+        let answer = visitor.post(&example(route), &[]).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{route:?}");
+    }
+}
+
+#[actix_web::test]
+async fn every_route_answers_exactly_the_methods_it_states() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    for route in ROUTES.iter().filter(|route| !route.path.starts_with("/static/")) {
+        for method in METHODS {
+            let answer = browser.clone().ask(method.clone(), &example(route)).await;
+            let known = answer.status != StatusCode::METHOD_NOT_ALLOWED;
+            assert_eq!(known, answers(route, &method), "{method} {route:?}: {}", answer.status);
+        }
+    }
+}
