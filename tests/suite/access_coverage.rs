@@ -32,7 +32,11 @@ const METHODS: [Method; 8] = [
 fn example(route: &Route) -> String {
     let mut path = String::new();
     for segment in route.path.split_inclusive('/') {
-        path.push_str(if segment.starts_with('{') { "1" } else { segment });
+        path.push_str(match segment {
+            "{id}/" => "AAAAAAAAAAAAAAAAAAAAAA/",
+            segment if segment.starts_with('{') => "1",
+            segment => segment,
+        });
     }
     path
 }

@@ -81,7 +81,7 @@ async fn an_empty_registration_is_told_of_every_field() {
     let app = TestApp::start().await;
     let answer = register(&app.browser(), " ", "", "").await;
     assert_problem(&answer, "full_name", "Enter your name");
-    assert_problem(&answer, "email", "Enter an e-mail address in the form name@example.com");
+    assert_problem(&answer, "email", "Enter an email address in the form name@example.com");
     assert_problem(&answer, "password", "Enter your password");
 }
 
@@ -247,6 +247,6 @@ async fn a_text_that_is_no_address_is_refused() {
         ["ada", "ada@", "@example.org", "ada@exa mple.org", "a@b@c", "ada@example.org\r\nBcc: x@y.z", "ådå@example.org"]
     {
         let answer = register(&browser, NAME, email, PASSWORD).await;
-        assert_problem(&answer, "email", "Enter an e-mail address in the form name@example.com");
+        assert_problem(&answer, "email", "Enter an email address in the form name@example.com");
     }
 }

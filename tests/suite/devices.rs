@@ -1,0 +1,136 @@
+//! A user sees where they are signed in, and ends it; and reads what happened to the account.
+
+use actix_web::http::StatusCode;
+use time::Duration;
+
+use crate::support::{Browser, NAME, TestApp};
+
+const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+
+/// Signs a second device in: a telephone at another address.
+async fn telephone(app: &TestApp) -> Browser {
+    let mut browser = app.browser();
+    browser.user_agent = SAFARI.to_owned();
+    browser.address = "198.51.100.7:5000".parse().unwrap();
+    browser.sign_in().await;
+    browser
+}
+
+/// Returns the ids of the sign-ins that the page offers to end.
+async fn offered(browser: &Browser) -> Vec<String> {
+    let page = browser.get("/devices").await.body();
+    let actions = page.split("action=\"/devices/").skip(1);
+    actions.map(|rest| rest.split('/').next().unwrap().to_owned()).filter(|id| id != "others").collect()
+}
+
+async fn end(browser: &Browser, id: &str) -> StatusCode {
+    let token = browser.token("/devices", "/logout").await;
+    browser.post(&format!("/devices/{id}/revoke"), &[("form_token", &token)]).await.status
+}
+
+#[actix_web::test]
+async fn every_live_sign_in_is_shown_in_words() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    app.advance(Duration::hours(2));
+    telephone(&app).await;
+    let page = desk.get("/devices").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for words in ["Firefox on Linux", "192.0.2.1", "Safari on iPhone", "198.51.100.7", "This device", "2 hours ago"] {
+        assert!(page.says(words), "{words}");
+    }
+    assert_eq!(page.body().matches("This device").count(), 1);
+    assert_eq!(offered(&desk).await.len(), 1);
+}
+
+#[actix_web::test]
+async fn ending_another_sign_in_ends_it_at_once_and_it_says_why() {
+    let app = TestApp::start().await;
+    let (desk, phone) = (app.signed_in().await, telephone(&app).await);
+    let [id] = &offered(&desk).await[..] else { panic!("one other device is offered") };
+    assert_eq!(end(&desk, id).await, StatusCode::SEE_OTHER);
+    assert!(!phone.is_signed_in().await);
+    let login = phone.get("/login").await;
+    assert!(login.says("This sign-in was ended from another device"), "{}", login.body());
+    assert!(!phone.get("/login").await.says("ended from another device"), "it is said once");
+    assert!(desk.is_signed_in().await);
+    assert!(offered(&desk).await.is_empty());
+    assert_eq!(app.rows().events_of("session_revoked")[0].detail("session"), *id);
+    assert_eq!(end(&desk, id).await, StatusCode::SEE_OTHER, "a second click does no harm");
+    assert_eq!(app.rows().events_of("session_revoked").len(), 1);
+}
+
+#[actix_web::test]
+async fn all_others_end_together() {
+    let app = TestApp::start().await;
+    let (desk, phone, tablet) = (app.signed_in().await, telephone(&app).await, telephone(&app).await);
+    let answer = desk.submit("/devices", "/devices/others/revoke", &[]).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/devices"));
+    assert!(desk.is_signed_in().await);
+    assert!(!phone.is_signed_in().await && !tablet.is_signed_in().await);
+    assert_eq!(app.rows().events_of("session_revoked").len(), 2);
+}
+
+#[actix_web::test]
+async fn ending_this_sign_in_is_signing_out() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    let id = app.rows().text("SELECT id FROM sessions");
+    assert_eq!(end(&desk, &id).await, StatusCode::SEE_OTHER);
+    assert!(!desk.holds("keep_signed_in") && !desk.is_signed_in().await);
+    assert!(desk.get("/login").await.says("You have signed out"));
+}
+
+#[actix_web::test]
+async fn another_users_sign_in_is_not_found_and_goes_on() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in().await;
+    let id = app.rows().text("SELECT id FROM sessions");
+    let mallory = app.browser();
+    let fields = [("full_name", "Mallory"), ("email", "mallory@example.org"), ("password", "quite another password")];
+    assert_eq!(mallory.submit("/register", "/register", &fields).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(end(&mallory, &id).await, StatusCode::NOT_FOUND);
+    assert_eq!(end(&mallory, "AAAAAAAAAAAAAAAAAAAAAA").await, StatusCode::NOT_FOUND);
+    assert_eq!(end(&mallory, "%27%20OR%201=1%20--").await, StatusCode::NOT_FOUND);
+    assert!(ada.is_signed_in().await);
+    assert!(!mallory.get("/devices").await.says("192.0.2.9") && !mallory.get("/activity").await.says(NAME));
+}
+
+#[actix_web::test]
+async fn sign_ins_that_are_over_are_not_shown() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    telephone(&app).await;
+    app.advance(Duration::days(10));
+    assert!(desk.is_signed_in().await);
+    app.advance(Duration::days(5));
+    assert_eq!(desk.get("/devices").await.body().matches("Last seen").count(), 1, "the telephone has idled away");
+}
+
+#[actix_web::test]
+async fn activity_tells_in_plain_words_newest_first_and_in_pages() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    for _ in 0..30 {
+        app.advance(Duration::minutes(1));
+        telephone(&app).await.sign_out().await;
+    }
+    let first = desk.get("/activity").await;
+    assert_eq!(first.body().matches("class=\"event\"").count(), 25);
+    assert!(first.body().find("You signed out").unwrap() < first.body().find("You signed in").unwrap());
+    assert!(first.says("Safari on iPhone, 198.51.100.7") && !first.says("rel=\"prev\""));
+    let next = |page: &str, rel: &str| {
+        let link = page.split('<').find(|tag| tag.starts_with("a ") && tag.contains(&format!("rel=\"{rel}\"")));
+        link.map(|tag| tag.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&#38;", "&"))
+    };
+    let (mut page, mut pages) = (first.body(), 1);
+    while let Some(older) = next(&page, "next") {
+        page = desk.get(&older).await.body();
+        pages += 1;
+    }
+    assert_eq!(pages, 3, "30 sign-ins and sign-outs, one sign-in and one registration");
+    assert!(page.contains("You made this account"));
+    let newer = desk.get(&next(&page, "prev").unwrap()).await.body();
+    assert_eq!(newer.matches("class=\"event\"").count(), 25);
+    assert!(next(&newer, "prev").is_some() && next(&newer, "next").is_some());
+}
