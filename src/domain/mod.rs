@@ -3,9 +3,11 @@
 pub mod access;
 pub mod client;
 pub mod clock;
+pub mod device;
 pub mod event;
 pub mod id;
 pub mod local_path;
+pub mod moment;
 pub mod password;
 pub mod rotation;
 pub mod session;

@@ -9,10 +9,11 @@ use super::super::error::WebError;
 use super::super::extract::CurrentUser;
 use super::super::site::Site;
 use super::super::visit::Visit;
-use super::super::words::{self, Moment};
 use super::layout::Layout;
 use super::render;
+use crate::domain::device::device;
 use crate::domain::event::{PastEvent, Window};
+use crate::domain::moment::Moment;
 
 /// Events on a page.
 const PAGE: usize = 25;
@@ -74,8 +75,8 @@ pub(in crate::web) async fn get(
 }
 
 fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
-    let device = words::device(&event.user_agent);
-    let place = if event.address.is_empty() { device } else { format!("{device}, {}", event.address) };
+    let browser = device(&event.user_agent);
+    let place = if event.address.is_empty() { browser } else { format!("{browser}, {}", event.address) };
     let (words, alarm) = words(&event.kind, &event.reason);
     ActivityRow { at: Moment::new(event.at, now), words, place, alarm }
 }

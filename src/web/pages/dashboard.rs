@@ -10,10 +10,11 @@ use super::super::error::WebError;
 use super::super::extract::CurrentUser;
 use super::super::site::Site;
 use super::super::visit::Visit;
-use super::super::words::{self, Moment};
 use super::layout::Layout;
 use super::render;
 use super::theft_warning::TheftWarning;
+use crate::domain::device::device;
+use crate::domain::moment::Moment;
 
 /// How long somebody must have been away to be welcomed back.
 const AWAY: Duration = Duration::minutes(30);
@@ -48,7 +49,7 @@ pub(in crate::web) async fn get(
         email: &user.user().email,
         welcome_back: user.grant().take_away() >= AWAY,
         last_sign_in: user.user().last_login_at.map(|at| Moment::new(at, now)),
-        device: words::device(&from.user_agent),
+        device: device(&from.user_agent),
         address: from.address_text(),
         kept: user.session().kept,
         sign_in_ends: Moment::new(user.session().expires_at, now),

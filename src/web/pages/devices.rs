@@ -10,13 +10,14 @@ use super::super::extract::CurrentUser;
 use super::super::forms::SubmittedForm;
 use super::super::site::Site;
 use super::super::visit::{Outcome, Visit};
-use super::super::words::{self, Moment};
 use super::layout::Layout;
 use super::theft_warning::TheftWarning;
 use super::{render, see_other};
 use crate::auth::RevokeOutcome;
 use crate::crypto::FormBinding;
+use crate::domain::device::device;
 use crate::domain::id::SessionId;
+use crate::domain::moment::Moment;
 
 #[derive(Template)]
 #[template(path = "pages/devices.html")]
@@ -56,7 +57,7 @@ pub(in crate::web) async fn get(
             .into_iter()
             .map(|session| DeviceRow {
                 id: session.id.to_string(),
-                name: words::device(&session.user_agent),
+                name: device(&session.user_agent),
                 first_seen: Moment::new(session.created_at, now),
                 last_seen: Moment::new(session.last_seen_at, now),
                 kept: session.kept,

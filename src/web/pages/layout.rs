@@ -4,8 +4,8 @@ use time::Duration;
 
 use super::super::site::Site;
 use super::super::visit::Visit;
-use super::super::words::Moment;
 use crate::crypto::FormBinding;
+use crate::domain::moment::Moment;
 
 /// How long before its end a sign-in is announced to end, on every page.
 const ENDS_SOON: Duration = Duration::minutes(5);

@@ -9,12 +9,13 @@ use super::super::error::WebError;
 use super::super::forms::SubmittedForm;
 use super::super::site::Site;
 use super::super::visit::{Outcome, Visit};
-use super::super::words::{self, Moment};
+use super::super::words;
 use super::layout::Layout;
 use super::{Problem, render, see_other};
 use crate::auth::{SignIn, SignInOutcome, Tombstone};
 use crate::config::Registration;
 use crate::domain::local_path::LocalPath;
+use crate::domain::moment::Moment;
 use crate::domain::password::Password;
 use crate::domain::session::EndReason;
 

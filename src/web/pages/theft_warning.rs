@@ -2,8 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::super::words::{self, Moment};
+use crate::domain::device::device;
 use crate::domain::event::Theft;
+use crate::domain::moment::Moment;
 
 /// A theft in words; the component `theft_warning.html` shows it.
 pub(super) struct TheftWarning {
@@ -19,9 +20,9 @@ impl TheftWarning {
     pub(super) fn new(theft: &Theft, now: OffsetDateTime) -> Self {
         Self {
             at: Moment::new(theft.at, now),
-            device: words::device(&theft.other_user_agent),
+            device: device(&theft.other_user_agent),
             address: theft.other_address.clone(),
-            other_device: words::device(&theft.user_agent),
+            other_device: device(&theft.user_agent),
             other_address: theft.address.clone(),
         }
     }

@@ -12,10 +12,11 @@ use super::super::extract::CurrentUser;
 use super::super::middleware::POLICY;
 use super::super::site::Site;
 use super::super::visit::Visit;
-use super::super::words::{self, Moment};
+use super::super::words;
 use super::layout::Layout;
 use super::render;
 use crate::crypto::random_bytes;
+use crate::domain::moment::Moment;
 
 #[derive(Template)]
 #[template(path = "pages/token_details.html")]

@@ -1,0 +1,43 @@
+//! Devices in words, for pages and mails alike.
+
+/// Names a browser and its system: `Chrome on Linux`; `Unknown browser` where it does not say.
+pub fn device(user_agent: &str) -> String {
+    let Some(found) = woothee::parser::Parser::new().parse(user_agent) else {
+        return "Unknown browser".to_owned();
+    };
+    let system = match found.os {
+        "Mac OSX" => "macOS",
+        "Windows UNKNOWN Ver" => "Windows",
+        system if system.starts_with("Windows") => "Windows",
+        system => system,
+    };
+    match (found.name, system) {
+        ("UNKNOWN", "UNKNOWN") => "Unknown browser".to_owned(),
+        ("UNKNOWN", system) => format!("Unknown browser on {system}"),
+        (name, "UNKNOWN") => name.to_owned(),
+        (name, system) => format!("{name} on {system}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_of_today_are_named() {
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+        for (user_agent, name) in [
+            (chrome.to_owned(), "Chrome on Linux"),
+            (format!("{chrome} Edg/142.0.0.0").replace("X11; Linux x86_64", "Windows NT 10.0; Win64; x64"), "Edge on Windows"),
+            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0".into(), "Firefox on Windows"),
+            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15".into(), "Safari on macOS"),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1".into(), "Safari on iPhone"),
+            ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36".into(), "Chrome on Android"),
+            (String::new(), "Unknown browser"),
+            ("<script>alert(1)</script>".into(), "Unknown browser"),
+        ] {
+            assert_eq!(device(&user_agent), name, "{user_agent}");
+        }
+    }
+}
