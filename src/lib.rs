@@ -93,6 +93,7 @@ pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod mail;
 pub mod store;
 pub mod telemetry;
 pub mod web;
