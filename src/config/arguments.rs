@@ -55,6 +55,9 @@ arguments! {
     bcrypt_cost "BCRYPT_COST" "NUMBER": "Cost of a password hash, 4 to 31; below 10 only where PUBLIC_URL is this machine [default: 12]";
     registration "REGISTRATION" "open|closed": "Whether strangers may make an account [default: open]";
     trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose X-Forwarded-For or Forwarded is believed [default: none]";
+    smtp_url "SMTP_URL" "URL": "The mail server: smtps://user:password@host, or smtp://host, with ?tls=required or ?tls=opportunistic for STARTTLS [default: none, each mail is written as a file to MAIL_DIR]";
+    mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial <no-reply@(host of PUBLIC_URL)>]";
+    mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
     log_format "LOG_FORMAT" "text|json": "How log lines are written [default: text]";
@@ -99,6 +102,9 @@ impl Arguments {
             bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(super::PublicUrl::is_loopback))?,
             registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::registration)?,
             trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
+            smtp_url: optional("SMTP_URL", &self.smtp_url, parse::smtp_url)?,
+            mail_from: optional("MAIL_FROM", &self.mail_from, parse::mailbox)?,
+            mail_dir: read("MAIL_DIR", self.mail_dir.as_deref().unwrap_or("mail"), parse::folder_to_make)?,
             static_dir: self.static_dir()?,
             event_retention: read(
                 "EVENT_RETENTION",
@@ -210,6 +216,19 @@ mod tests {
         );
         let bad = Arguments { jwt_secret_key: Some("hunter2".into()), ..Arguments::default() };
         assert!(error(bad).is_some_and(|line| line.starts_with("JWT_SECRET_KEY: takes") && !line.contains("hunter2")));
+    }
+
+    #[test]
+    fn a_bad_mail_setting_is_named_without_its_password() {
+        let bad = Arguments { smtp_url: Some("smtp://ada:hunter2@".into()), ..Arguments::default() };
+        assert!(
+            error(bad).is_some_and(|line| line.starts_with("SMTP_URL: takes smtps://") && !line.contains("hunter2"))
+        );
+        let bad = Arguments { mail_from: Some("Perennial".into()), ..Arguments::default() };
+        assert!(error(bad).is_some_and(|line| line.starts_with("MAIL_FROM: takes")));
+        let good = Arguments { smtp_url: Some("smtp://ada:hunter2@localhost".into()), ..Arguments::default() };
+        assert!(!format!("{good:?} {:?}", good.settings().unwrap()).contains("hunter2"));
+        assert_eq!(Arguments::default().settings().unwrap().mail_dir, PathBuf::from("mail"));
     }
 
     #[test]

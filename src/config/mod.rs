@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 
 pub use arguments::Arguments;
@@ -36,6 +37,12 @@ pub struct Settings {
     pub registration: Registration,
     /// The proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The mail server; `None` means that mails become files. It may hold a password.
+    pub smtp_url: Option<SecretString>,
+    /// Whom mail is from; `None` means `Perennial <no-reply@host>` with the host of the public URL.
+    pub mail_from: Option<Mailbox>,
+    /// Where mails become files; it need not be there yet.
+    pub mail_dir: PathBuf,
     /// A folder whose files replace the embedded ones.
     pub static_dir: Option<PathBuf>,
     /// How long audit events are kept.

@@ -4,10 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use lettre::SmtpTransport;
+use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
+use url::Url;
 
 use super::{DatabaseUrl, LogFormat, Registration};
+use crate::domain::client::is_deceptive;
 
 /// Bytes of a signing secret at least: HS256 needs a key as long as its hash (RFC 7518 section 3.2).
 const SECRET_MIN_BYTES: usize = 32;
@@ -101,6 +105,38 @@ pub(super) fn database(text: &str) -> Result<DatabaseUrl, Takes> {
         .ok_or_else(|| "takes sqlite:// and the path of a file, such as sqlite://perennial.db".to_owned())
 }
 
+/// Reads where mail goes, as the mail library understands it.
+///
+/// Stricter in three places where the library would guess: a misspelt parameter would leave encryption out, a name
+/// without a password would be left out, and an address of IP version 6 would be looked up as a name.
+pub(super) fn smtp_url(text: &str) -> Result<SecretString, Takes> {
+    let clear = Url::parse(text).is_ok_and(|url| {
+        url.query_pairs().all(|(name, _)| name == "tls")
+            && (url.username().is_empty() || url.password().is_some())
+            && url.host_str().is_some_and(|host| !host.is_empty() && !host.starts_with('['))
+    });
+    if clear && SmtpTransport::from_url(text).is_ok() {
+        return Ok(SecretString::from(text));
+    }
+    Err("takes smtps://user:password@host:port, or smtp:// likewise, with ?tls=required or ?tls=opportunistic for \
+         STARTTLS"
+        .to_owned())
+}
+
+/// Reads whom mail is from: an address, or a name and an address in angle brackets.
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, Takes> {
+    let plain = !text.chars().any(is_deceptive);
+    let mailbox = if plain { text.parse().ok() } else { None };
+    mailbox.ok_or_else(|| "takes an address such as Perennial <no-reply@example.org>".to_owned())
+}
+
+/// Reads the path of a folder that may not be there yet.
+pub(super) fn folder_to_make(text: &str) -> Result<PathBuf, Takes> {
+    let path = PathBuf::from(text);
+    let usable = !text.is_empty() && !text.contains('\0') && (path.is_dir() || !path.exists());
+    if usable { Ok(path) } else { Err("takes a folder, or the path of one to make".to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +174,55 @@ mod tests {
     fn networks_and_bare_addresses_are_read() {
         assert_eq!(networks("10.0.0.0/8, ::1").map(|networks| networks.len()), Ok(2));
         assert!(networks("10.0.0.0/8,localhost").is_err());
+    }
+
+    #[test]
+    fn a_mail_server_is_one_that_the_library_reaches() {
+        for text in [
+            "smtp://localhost",
+            "smtp://127.0.0.1:2525",
+            "smtp://ada:p%40ss@example.org?tls=required",
+            "smtp://example.org:587/perennial.example.org?tls=opportunistic",
+            "smtps://ada:pass@example.org:465",
+        ] {
+            assert!(smtp_url(text).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "example.org",
+            "localhost:25",
+            "smtp://",
+            "smtp:example.org",
+            "http://example.org",
+            "smtp://ada@example.org",
+            "smtp://ada:pass@",
+            "smtp://example.org?TLS=required",
+            "smtp://example.org?tls=yes",
+            "smtp://example.org:99999",
+            "smtp://[::1]:25",
+            "smtp://ada:%ff@example.org",
+        ] {
+            assert!(smtp_url(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sender_has_an_address_and_breaks_no_header() {
+        for text in ["no-reply@example.org", "Perennial <no-reply@example.org>", "\"Ada, L.\" <ada@localhost>"] {
+            assert!(mailbox(text).is_ok(), "{text}");
+        }
+        for text in
+            ["", "Perennial", "a@b@c", "Ada <ada@example.org>\r\nBcc: x@example.org", "\"A\nB\" <a@example.org>"]
+        {
+            assert!(mailbox(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(folder_to_make(file.path().to_str().unwrap()).is_err());
+        assert!(folder_to_make("").is_err());
+        assert_eq!(folder_to_make("not/there/yet"), Ok(PathBuf::from("not/there/yet")));
     }
 }

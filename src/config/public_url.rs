@@ -13,6 +13,7 @@ use url::{Host, Url};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
+    host: String,
     secure: bool,
     loopback: bool,
 }
@@ -26,12 +27,17 @@ impl PublicUrl {
     /// Returns the origin a newcomer sees: plain HTTP on this machine.
     pub fn localhost(port: u16) -> Self {
         let origin = if port == 80 { "http://localhost".to_owned() } else { format!("http://localhost:{port}") };
-        Self { origin, secure: false, loopback: true }
+        Self { origin, host: "localhost".to_owned(), secure: false, loopback: true }
     }
 
     /// Returns the origin as a browser writes it in an `Origin` header.
     pub fn as_str(&self) -> &str {
         &self.origin
+    }
+
+    /// Returns the host alone, as a URL writes it: an address of IP version 6 stands in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Tells whether the origin is `https`: then cookies are `Secure` and carry the `__Host-` prefix.
@@ -72,7 +78,9 @@ impl FromStr for PublicUrl {
             "http" => false,
             _ => return Err(InvalidPublicUrl),
         };
-        bare.then(|| Self { origin: url.origin().ascii_serialization(), secure, loopback }).ok_or(InvalidPublicUrl)
+        let host = url.host_str().unwrap_or_default().to_owned();
+        bare.then(|| Self { origin: url.origin().ascii_serialization(), host, secure, loopback })
+            .ok_or(InvalidPublicUrl)
     }
 }
 
@@ -82,13 +90,14 @@ mod tests {
 
     #[test]
     fn an_origin_is_written_as_browsers_write_it() {
-        for (text, origin) in [
-            ("https://Example.org", "https://example.org"),
-            ("https://example.org:443/", "https://example.org"),
-            ("http://localhost:8080", "http://localhost:8080"),
-            ("http://[::1]:80", "http://[::1]"),
+        for (text, origin, host) in [
+            ("https://Example.org", "https://example.org", "example.org"),
+            ("https://example.org:443/", "https://example.org", "example.org"),
+            ("http://localhost:8080", "http://localhost:8080", "localhost"),
+            ("http://[::1]:80", "http://[::1]", "[::1]"),
         ] {
-            assert_eq!(text.parse::<PublicUrl>().map(|url| url.origin).as_deref(), Ok(origin));
+            let url = text.parse::<PublicUrl>().unwrap();
+            assert_eq!((url.as_str(), url.host()), (origin, host));
         }
     }
 
