@@ -12,13 +12,14 @@ use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::auth::{Auth, Background, Retention, RetentionThread};
+use crate::auth::{Auth, AuthParts, Background, Retention, RetentionThread};
 use crate::config::{DatabaseUrl, PublicUrl, Settings};
 use crate::crypto::{
     AccessTokens, FormTokens, KeyFileError, KeyFileState, KeyRing, PasswordHasher, PasswordPool, RandomError,
     SignedValues, inspect_key_file, random_bytes, read_or_make_key_file,
 };
 use crate::domain::clock::{Clock, SystemClock};
+use crate::mail::{Letterhead, MailError, Mailer};
 use crate::store::{Database, MigrationReport, StoreError, peppers};
 use crate::web::{Site, SiteParts, configure, guard};
 
@@ -51,6 +52,9 @@ pub enum StartError {
     /// There are no random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// There is no way to send mail.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// A thread, a signal handler or a static file failed.
     #[error("cannot start: {0}")]
     Io(#[from] std::io::Error),
@@ -62,6 +66,7 @@ pub struct Application {
     site: web::Data<Site>,
     background: Arc<Background>,
     _retention: Arc<RetentionThread>,
+    mailer: Mailer,
 }
 
 impl Application {
@@ -77,13 +82,27 @@ impl Application {
         Self::build(settings, public_url, system_clock())
     }
 
-    /// Opens the database, reads the keys and starts what runs beside the requests.
+    /// Opens the database, reads the keys and starts what runs beside the requests; mail goes where the settings say.
     ///
     /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`.
     ///
     /// # Errors
     /// If there is no database or no key; each says what to do.
     pub fn build(settings: &Settings, public_url: PublicUrl, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let mailer = mailer(settings, &public_url, Arc::clone(&clock))?;
+        Self::build_with_mailer(settings, public_url, clock, mailer)
+    }
+
+    /// Does the same with a mailer of the caller's: [`Mailer::memory`] for a test that wants to read the mail.
+    ///
+    /// # Errors
+    /// As [`Application::build`].
+    pub fn build_with_mailer(
+        settings: &Settings,
+        public_url: PublicUrl,
+        clock: Arc<dyn Clock>,
+        mailer: Mailer,
+    ) -> Result<Self, StartError> {
         let keys = key_ring(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
@@ -93,14 +112,16 @@ impl Application {
             database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))
         })?;
         let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
-        let auth = Arc::new(Auth::new(
+        let auth = Arc::new(Auth::new(AuthParts {
             database,
             passwords,
             clock,
-            settings.lifetimes,
-            AccessTokens::new(&keys, public_url.as_str()),
-            SignedValues::for_refresh_cookie(&keys),
-        ));
+            lifetimes: settings.lifetimes,
+            access_tokens: AccessTokens::new(&keys, public_url.as_str()),
+            refresh_cookie: SignedValues::for_refresh_cookie(&keys),
+            mailer: mailer.clone(),
+            public_url: public_url.clone(),
+        }));
         let site = Site::new(SiteParts {
             auth: Arc::clone(&auth),
             form_tokens: FormTokens::new(&keys),
@@ -116,6 +137,7 @@ impl Application {
             site: web::Data::new(site),
             background: Arc::new(Background::start(auth)?),
             _retention: Arc::new(RetentionThread::start(retention)?),
+            mailer,
         })
     }
 
@@ -137,7 +159,8 @@ impl Application {
         self.site.auth.has_accounts().await
     }
 
-    /// Serves until SIGTERM or SIGINT: then readiness turns 503, requests in flight finish, and this returns.
+    /// Serves until SIGTERM or SIGINT: then readiness turns 503, requests in flight finish, their mail is sent as far as
+    /// ten seconds allow, and this returns.
     ///
     /// # Errors
     /// If the server cannot start.
@@ -156,6 +179,8 @@ impl Application {
         let stopping = actix_web::rt::spawn(stop_on_signal(handle, site)?);
         server.await?;
         stopping.abort();
+        // This waits, and nobody waits for this thread any more.
+        self.mailer.close();
         Ok(())
     }
 }
@@ -186,6 +211,18 @@ pub fn key_ring(settings: &Settings, file: &Path) -> Result<KeyRing, KeyFileErro
 pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport), StoreError> {
     let DatabaseUrl::Sqlite(path) = &settings.database;
     Database::open(path)
+}
+
+/// Starts to send mail as the settings say: by a mail server, or into files.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn mailer(settings: &Settings, public_url: &PublicUrl, clock: Arc<dyn Clock>) -> Result<Mailer, MailError> {
+    let letterhead = Letterhead::new(public_url.host(), settings.mail_from.clone())?;
+    match &settings.smtp_url {
+        Some(url) => Mailer::smtp(url, letterhead, clock),
+        None => Mailer::folder(&settings.mail_dir, letterhead, clock),
+    }
 }
 
 /// Returns the path of the database of the settings.

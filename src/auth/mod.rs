@@ -1,5 +1,6 @@
 //! The use cases of a sign-in: begin it, continue it, end it. They carry out what the domain decides.
 
+mod alarm;
 mod background;
 mod devices;
 mod error;
@@ -26,13 +27,35 @@ pub use sign_in::{SignIn, SignInOutcome};
 pub use sign_out::Tombstone;
 pub use trail::Trail;
 
+use crate::config::PublicUrl;
 use crate::crypto::{AccessTokens, PasswordPool, SignedValues};
 use crate::domain::clock::Clock;
 use crate::domain::id::SessionId;
 use crate::domain::password::Password;
 use crate::domain::session::Lifetimes;
+use crate::mail::Mailer;
 use crate::store::{Database, sessions, users};
 use remembered::Remembered;
+
+/// What the composition root brings.
+pub struct AuthParts {
+    /// Where the rows are.
+    pub database: Database,
+    /// Where passwords are hashed.
+    pub passwords: PasswordPool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How long everything lives.
+    pub lifetimes: Lifetimes,
+    /// The signature of access tokens.
+    pub access_tokens: AccessTokens,
+    /// The signature of the refresh cookie.
+    pub refresh_cookie: SignedValues,
+    /// Who tells users what they must know.
+    pub mailer: Mailer,
+    /// The one origin, for links in mails.
+    pub public_url: PublicUrl,
+}
 
 /// Everything a sign-in needs, made once by the composition root.
 pub struct Auth {
@@ -43,20 +66,24 @@ pub struct Auth {
     access_tokens: AccessTokens,
     refresh_cookie: SignedValues,
     remembered: Remembered,
+    mailer: Mailer,
+    public_url: PublicUrl,
 }
 
 impl Auth {
     /// Puts the parts together; nothing starts to run.
-    pub fn new(
-        database: Database,
-        passwords: PasswordPool,
-        clock: Arc<dyn Clock>,
-        lifetimes: Lifetimes,
-        access_tokens: AccessTokens,
-        refresh_cookie: SignedValues,
-    ) -> Self {
-        let remembered = Remembered::new(lifetimes.access);
-        Self { database, passwords, clock, lifetimes, access_tokens, refresh_cookie, remembered }
+    pub fn new(parts: AuthParts) -> Self {
+        Self {
+            remembered: Remembered::new(parts.lifetimes.access),
+            database: parts.database,
+            passwords: parts.passwords,
+            clock: parts.clock,
+            lifetimes: parts.lifetimes,
+            access_tokens: parts.access_tokens,
+            refresh_cookie: parts.refresh_cookie,
+            mailer: parts.mailer,
+            public_url: parts.public_url,
+        }
     }
 
     /// Returns how long everything lives.
@@ -112,5 +139,11 @@ impl Auth {
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Auth")
+    }
+}
+
+impl std::fmt::Debug for AuthParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AuthParts")
     }
 }

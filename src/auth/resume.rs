@@ -235,7 +235,7 @@ impl Auth {
                     let continuation = Continuation { presented, session, decision, arrived: now, grant, tick, away };
                     return Ok(Resumed::Continued(Box::new(continuation)));
                 }
-                Decision::Replayed if self.end_replayed(&session, client, now).await? => {
+                Decision::Replayed if self.end_replayed(&session, &user, client, now).await? => {
                     return Ok(Resumed::Ended(Ended { session: Some(id), reason: Some(EndReason::Replayed) }));
                 }
                 // The row moved between the read and the write: read it again.
@@ -246,7 +246,15 @@ impl Auth {
 
     /// Ends a sign-in that two parties hold, with its event, in one transaction; `false` if the row has moved since it
     /// was read.
-    async fn end_replayed(&self, session: &Session, client: &Client, now: OffsetDateTime) -> Result<bool, AuthError> {
+    ///
+    /// The user is told by mail once that is committed, and by the process that did it alone: one theft, one mail.
+    async fn end_replayed(
+        &self,
+        session: &Session,
+        user: &User,
+        client: &Client,
+        now: OffsetDateTime,
+    ) -> Result<bool, AuthError> {
         let event = Event::of_end(EndReason::Replayed, session.user_id, client, now)
             .about(session.id)
             .against(&session.address, &session.user_agent);
@@ -269,6 +277,7 @@ impl Auth {
         if ended {
             tracing::warn!(session = %session.id, user = %session.user_id, "a refresh token was replayed: session ended");
             self.forget(&[Change::Session(session.id)]);
+            self.tell_of_replay(user, session, client, now);
         }
         Ok(ended)
     }
