@@ -38,7 +38,7 @@ pub enum MailError {
         source: io::Error,
     },
     /// The mail server does not take it.
-    #[error("{}", one_line(source))]
+    #[error("the mail server of SMTP_URL: {}", one_line(source))]
     Smtp {
         /// What came of the try.
         #[from]
