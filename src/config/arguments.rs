@@ -56,7 +56,7 @@ arguments! {
     registration "REGISTRATION" "open|closed": "Whether strangers may make an account [default: open]";
     trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose X-Forwarded-For or Forwarded is believed [default: none]";
     smtp_url "SMTP_URL" "URL": "The mail server: smtps://user:password@host, or smtp://host, with ?tls=required or ?tls=opportunistic for STARTTLS [default: none, each mail is written as a file to MAIL_DIR]";
-    mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial <no-reply@(host of PUBLIC_URL)>]";
+    mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial, no-reply at the host of PUBLIC_URL]";
     mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
