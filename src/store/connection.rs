@@ -12,10 +12,15 @@ use super::error::StoreError;
 /// The one kind of connection that the queries of the store run on.
 pub type Connection = SqliteConnection;
 
-/// How long a connection waits for another's lock. `busy_timeout` comes first: switching to WAL takes a lock itself.
+/// How long a connection waits for another's lock; it comes first, because the first look at a file takes one already,
+/// and another process may be making it at this moment.
+const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
+
 /// `synchronous=FULL` in WAL: what was answered survives power loss.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                       PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// Switches to WAL tried at most; whoever loses to another process finds the work done the next time.
+const SWITCHES: usize = 8;
 
 /// Opens connections to one SQLite file.
 #[derive(Debug, Clone)]
@@ -36,14 +41,17 @@ impl Manager {
         made.map(drop).map_err(|error| self.open_error(error.into()))
     }
 
-    /// Opens a connection and sets no pragma: for looking before touching.
+    /// Opens a connection that waits for locks and changes nothing: for looking before touching.
     pub(super) fn look(&self) -> Result<Connection, StoreError> {
-        self.establish().map_err(|error| self.open_error(error.into()))
+        let mut connection = self.establish().map_err(|error| self.open_error(error.into()))?;
+        connection.batch_execute(PATIENCE).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
     }
 
     /// Opens a connection for work.
     pub(super) fn open(&self) -> Result<Connection, StoreError> {
         let mut connection = self.look()?;
+        use_wal(&mut connection).map_err(|error| self.open_error(error.into()))?;
         connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
         Ok(connection)
     }
@@ -66,6 +74,20 @@ impl Manager {
         let path = if path.starts_with([':', '/']) { path.to_owned() } else { format!("./{path}") };
         SqliteConnection::establish(&path)
     }
+}
+
+/// Switches a database to WAL, or finds that it uses it already.
+///
+/// SQLite waits for no lock there: two processes that switch at once would wait for each other for ever, so one of them
+/// is refused at once. That one waits for the other's lock to go, where SQLite does wait, and tries again.
+fn use_wal(connection: &mut Connection) -> diesel::QueryResult<()> {
+    for _ in 1..SWITCHES {
+        if connection.batch_execute("PRAGMA journal_mode = WAL;").is_ok() {
+            return Ok(());
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK;")?;
+    }
+    connection.batch_execute("PRAGMA journal_mode = WAL;")
 }
 
 impl r2d2::ManageConnection for Manager {
