@@ -1,9 +1,17 @@
-//! What the tests stand on: an application of their own, and a browser that speaks HTTP with it.
+//! What the tests stand on: an application of their own and a browser that speaks HTTP with it; the real program and
+//! clients that reach it over sockets.
 
 mod app;
 mod browser;
 mod database;
 mod jar;
+
+pub(crate) mod client;
+pub(crate) mod patience;
+pub(crate) mod proxy;
+pub(crate) mod rows;
+pub(crate) mod server;
+pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};

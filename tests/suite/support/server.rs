@@ -1,0 +1,239 @@
+//! The real program, started as an operator starts it.
+
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::patience::until;
+
+/// Ports below the range from which systems take those of outgoing connections, so that nobody takes one away while a
+/// server restarts.
+const PORTS: (u16, u16) = (18_000, 14_000);
+
+/// Makes a folder of the test's own, gone when dropped.
+pub(crate) fn empty_folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Returns the names of the files in a folder, in order.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Returns a port that stays free between two starts of a server.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let (first, count) = PORTS;
+    let start = u16::try_from(std::process::id() * 61 % u32::from(count)).unwrap();
+    until("a free port", || {
+        let port = first + (start + NEXT.fetch_add(1, Ordering::SeqCst)) % count;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(port)
+    })
+}
+
+/// How to start the program: in a folder of its own, with no setting but those named here.
+#[derive(Clone)]
+pub(crate) struct Launch {
+    folder: PathBuf,
+    arguments: Vec<OsString>,
+    settings: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// Prepares a start with a cheap password hash, on a port that the system chooses.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        let launch = Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new() };
+        launch.set("BIND", "127.0.0.1:0").set("BCRYPT_COST", "4")
+    }
+
+    /// Listens on a port that is known beforehand.
+    pub(crate) fn on_port(self, port: u16) -> Self {
+        self.set("BIND", &format!("127.0.0.1:{port}"))
+    }
+
+    /// Sets a setting, over what it was.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument.
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts the server and waits for its banner.
+    pub(crate) fn start(&self) -> Server {
+        let mut running = Running::spawn(self);
+        let banner = until("a banner", || {
+            let said = running.stdout.text();
+            if let Some(status) = running.child.try_wait().unwrap() {
+                panic!("the server ended with {status}: {}{}", said, running.stderr.text());
+            }
+            said.contains("Stop it with").then_some(said)
+        });
+        let bound = self.settings.iter().rev().find(|(name, _)| name == "BIND").unwrap().1.clone();
+        let mut address: SocketAddr = bound.parse().unwrap();
+        if address.port() == 0 {
+            let url = banner.split_whitespace().find(|word| word.starts_with("http://localhost:")).unwrap();
+            address.set_port(url.rsplit(':').next().unwrap().parse().unwrap());
+        }
+        Server { running, address, banner }
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn finish(&self) -> Finished {
+        Running::spawn(self).finish()
+    }
+}
+
+/// A program that has come to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// How it ended.
+    pub(crate) status: ExitStatus,
+    /// What it said.
+    pub(crate) stdout: String,
+    /// What it complained of, or logged.
+    pub(crate) stderr: String,
+}
+
+impl Finished {
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// Returns the one line on standard error; fails if there are more or fewer, or anything on standard output.
+    pub(crate) fn complaint(&self) -> &str {
+        assert_eq!(self.stdout, "", "{self:?}");
+        let mut lines = self.stderr.lines();
+        let line = lines.next().unwrap_or_else(|| panic!("no complaint: {self:?}"));
+        assert_eq!(lines.next(), None, "{self:?}");
+        line
+    }
+}
+
+/// A server that answers.
+pub(crate) struct Server {
+    running: Running,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it said when it was ready.
+    pub(crate) banner: String,
+}
+
+impl Server {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.running.child), signal).unwrap();
+    }
+
+    /// Returns what it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.running.stderr.text()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Finished {
+        self.running.finish()
+    }
+
+    /// Stops it as a service manager does, and waits for its end.
+    pub(crate) fn stop(self) -> Finished {
+        self.signal(Signal::TERM);
+        self.finish()
+    }
+
+    /// Ends it without a warning, as `kill -9` and power loss do.
+    pub(crate) fn kill(self) -> Finished {
+        self.signal(Signal::KILL);
+        self.finish()
+    }
+}
+
+/// A child process and what it writes; it is killed when this goes, and no other process ever is.
+struct Running {
+    child: Child,
+    stdout: Written,
+    stderr: Written,
+}
+
+impl Running {
+    fn spawn(launch: &Launch) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_perennial"))
+            .args(&launch.arguments)
+            .env_clear()
+            .envs(launch.settings.iter().map(|(name, value)| (name, value)))
+            .current_dir(&launch.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = Written::collect(child.stdout.take().unwrap());
+        let stderr = Written::collect(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    fn finish(mut self) -> Finished {
+        let status = until("the end of the program", || self.child.try_wait().unwrap());
+        Finished { status, stdout: self.stdout.all(), stderr: self.stderr.all() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.child.kill().unwrap();
+            self.child.wait().unwrap();
+        }
+    }
+}
+
+/// What a process writes, read as it comes so that a full pipe never holds it up.
+struct Written {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Written {
+    fn collect(source: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let mut source = BufReader::new(source);
+            let mut line = Vec::new();
+            while source.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
+                kept.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    /// Returns the whole lines so far.
+    fn text(&self) -> String {
+        self.text.lock().unwrap().clone()
+    }
+
+    /// Returns everything, once the process has ended.
+    fn all(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.text()
+    }
+}
