@@ -1,0 +1,114 @@
+//! In a real browser without scripts: sign in once, stay signed in.
+
+use std::time::Duration;
+
+use crate::support::chromium::{Browser, Driver};
+use crate::support::client::PASSWORD;
+use crate::support::patience::let_pass;
+use crate::support::rows::Rows;
+use crate::support::server::{Launch, Server, empty_folder};
+
+/// A life that a test can wait out.
+const ACCESS_LIFE: Duration = Duration::from_secs(2);
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+fn start(folder: &tempfile::TempDir) -> (Server, String) {
+    let server = Launch::in_folder(folder.path()).set("ACCESS_TOKEN_TTL", "2s").start();
+    let url = format!("http://localhost:{}", server.address.port());
+    (server, url)
+}
+
+async fn register(browser: &Browser, url: &str) {
+    browser.goto(&format!("{url}/register")).await;
+    browser.type_in("#full_name", "Ada Lovelace").await;
+    browser.type_in("#email", "ada@example.org").await;
+    browser.type_in("#password", PASSWORD).await;
+    assert!(browser.is_checked("#keep_signed_in").await);
+    browser.click("main button[type=submit]").await;
+    assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
+}
+
+async fn sign_in(browser: &Browser, url: &str, keep: bool) {
+    browser.goto(&format!("{url}/dashboard")).await;
+    assert_eq!(browser.text("h1").await, "Sign in");
+    browser.type_in("#email", "ada@example.org").await;
+    browser.type_in("#password", PASSWORD).await;
+    assert!(browser.is_checked("#keep_signed_in").await, "checked at first");
+    if !keep {
+        browser.click("label[for=keep_signed_in]").await;
+        assert!(!browser.is_checked("#keep_signed_in").await);
+    }
+    browser.click("main button[type=submit]").await;
+    assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
+    assert_eq!(browser.url().await, format!("{url}/dashboard"));
+}
+
+async fn sign_out(browser: &Browser) {
+    browser.click("form[action='/logout'] button").await;
+    assert_eq!(browser.text("#ended-title").await, "You have signed out");
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn a_browser_without_scripts_stays_signed_in_until_it_signs_out() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (server, url) = start(&folder);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        sign_out(&browser).await;
+        sign_in(&browser, &url, true).await;
+        browser.close().await;
+
+        let browser = driver.open(profile.path()).await;
+        browser.goto(&format!("{url}/dashboard")).await;
+        assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace", "after the browser was closed");
+
+        let details = format!("{url}/token-details");
+        browser.goto(&details).await;
+        let generation = browser.fact("Generation").await;
+        let_pass(ACCESS_LIFE + Duration::from_secs(1));
+        browser.goto(&details).await;
+        assert_eq!(browser.url().await, details, "after the access token has run out");
+        let renewed: u64 = browser.fact("Generation").await.parse().unwrap();
+        assert!(renewed > generation.parse().unwrap(), "{generation}, then {renewed}");
+
+        sign_out(&browser).await;
+        for _ in 0..2 {
+            browser.back().await;
+            assert_eq!(browser.text("h1").await, "Sign in", "Back shows nothing of what was signed in");
+        }
+        browser.goto(&format!("{url}/dashboard")).await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        browser.close().await;
+    });
+    assert_eq!(Rows::of(folder.path()).events("refresh_token_replayed"), 0);
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn an_unchecked_box_keeps_nobody_beyond_the_browser() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (_server, url) = start(&folder);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        sign_out(&browser).await;
+        sign_in(&browser, &url, false).await;
+        let_pass(ACCESS_LIFE + Duration::from_secs(1));
+        browser.goto(&format!("{url}/dashboard")).await;
+        assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace", "while the browser is open");
+        browser.close().await;
+
+        let browser = driver.open(profile.path()).await;
+        browser.goto(&format!("{url}/dashboard")).await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        browser.close().await;
+    });
+}

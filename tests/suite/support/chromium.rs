@@ -1,0 +1,172 @@
+//! A real browser, driven over WebDriver, with scripts switched off.
+//!
+//! Commands that WebDriver carries out by scripts in the page are not used: pages are opened, elements found, read,
+//! typed into and clicked.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use super::client::exchange;
+
+/// Names that systems give to the browser.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// No screen, and no requests of its own.
+const ARGUMENTS: [&str; 8] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// A page that says whether scripts run.
+const PROOF: &str = "data:text/html,<h1 id=word>scripts are off</h1>\
+                     <script>document.getElementById('word').textContent='scripts are on'</script>";
+
+/// Returns where a program is on the `PATH`.
+pub(crate) fn find_program(names: &[&str]) -> String {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = std::env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+    let found = places.into_iter().find(|place| place.is_file());
+    let found = found.unwrap_or_else(|| panic!("this test needs {} on the PATH", names.join(" or ")));
+    found.to_str().unwrap().to_owned()
+}
+
+/// The program that drives browsers; it is killed when this goes.
+pub(crate) struct Driver {
+    child: Child,
+    address: SocketAddr,
+    // Held open: the driver would end at the first line that nobody can read.
+    _output: BufReader<ChildStdout>,
+    browser: String,
+}
+
+impl Driver {
+    /// Starts it on a port that it chooses.
+    pub(crate) fn start() -> Self {
+        let browser = find_program(&BROWSERS);
+        let program = find_program(&["chromedriver"]);
+        let mut child = Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let port = loop {
+            let mut line = String::new();
+            assert!(output.read_line(&mut line).unwrap() > 0, "chromedriver ended before it listened");
+            if let Some((_, port)) = line.trim_end().rsplit_once("started successfully on port ") {
+                break port.trim_end_matches('.').parse::<u16>().unwrap();
+            }
+        };
+        Self { child, address: ([127, 0, 0, 1], port).into(), _output: output, browser }
+    }
+
+    /// Opens a browser on a profile, the same one as before or a new one, and makes sure that it runs no script.
+    pub(crate) async fn open(&self, profile: &Path) -> Browser {
+        let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        arguments.push(format!("--user-data-dir={}", profile.display()));
+        let options = json!({
+            "binary": self.browser,
+            "args": arguments,
+            "prefs": { "profile.managed_default_content_settings.javascript": 2 },
+        });
+        let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let serde_json::Value::Object(capabilities) = capabilities else { unreachable!() };
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let client = builder.capabilities(capabilities).connect(&format!("http://{}", self.address)).await.unwrap();
+        let session = client.session_id().await.unwrap();
+        let browser = Browser { client, session, driver: self.address };
+        browser.goto(PROOF).await;
+        assert_eq!(browser.text("#word").await, "scripts are off");
+        browser
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// An open browser; it is closed when this goes, also when a test fails.
+pub(crate) struct Browser {
+    client: Client,
+    session: Option<String>,
+    driver: SocketAddr,
+}
+
+impl Browser {
+    /// Opens a page.
+    pub(crate) async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Goes back to the page before.
+    pub(crate) async fn back(&self) {
+        self.client.back().await.unwrap();
+    }
+
+    /// Returns the address of the page that is shown.
+    pub(crate) async fn url(&self) -> String {
+        self.client.current_url().await.unwrap().into()
+    }
+
+    /// Returns the words of an element.
+    pub(crate) async fn text(&self, css: &str) -> String {
+        self.find(css).await.text().await.unwrap()
+    }
+
+    /// Returns the value beside a heading of the table of facts.
+    pub(crate) async fn fact(&self, heading: &str) -> String {
+        let cell = format!("//th[normalize-space()='{heading}']/../td");
+        self.client.find(Locator::XPath(&cell)).await.unwrap().text().await.unwrap()
+    }
+
+    /// Types into a field.
+    pub(crate) async fn type_in(&self, css: &str, text: &str) {
+        self.find(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Clicks something.
+    pub(crate) async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap();
+    }
+
+    /// Tells whether a box is checked.
+    pub(crate) async fn is_checked(&self, css: &str) -> bool {
+        self.find(css).await.is_selected().await.unwrap()
+    }
+
+    /// Closes the browser, as a person does at the end of the day.
+    pub(crate) async fn close(mut self) {
+        self.session = None;
+        self.client.clone().close().await.unwrap();
+    }
+
+    async fn find(&self, css: &str) -> Element {
+        match self.client.find(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(error) => panic!("no {css} on {}: {error}", self.url().await),
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            let request =
+                format!("DELETE /session/{session} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.driver);
+            // The test is failing already; if this fails as well, there is nothing better to do.
+            drop(exchange(self.driver, request.as_bytes()));
+        }
+    }
+}
