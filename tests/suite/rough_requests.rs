@@ -32,9 +32,10 @@ fn a_slow_head_and_a_slow_body_are_told_so() {
     let slow_body = client.head("POST", "/login", kind) + "form_token=" + &token;
     let (head, body) = std::thread::scope(|scope| {
         let head = scope.spawn(|| begin(server.address, "GET /login HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
-        (head.join().unwrap(), begin(server.address, &slow_body))
+        let body = begin(server.address, &slow_body);
+        (head.join().unwrap(), body)
     });
-    for ((answer, waited), from, to) in [(head, 4, 9), (body, 9, 14)] {
+    for ((answer, waited), from, to) in [(head, 4, 12), (body, 9, 17)] {
         assert_eq!(answer.status, 408, "{answer:?}");
         assert!((Duration::from_secs(from)..Duration::from_secs(to)).contains(&waited), "{waited:?}");
     }
