@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text};
 use scheduled_thread_pool::ScheduledThreadPool;
+use tokio::sync::oneshot;
 
 use super::connection::{Connection, Manager};
 use super::error::StoreError;
@@ -124,10 +126,14 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.writer.submit(write).await.map_err(|_| lost())?
+        let (answer, answered) = oneshot::channel();
+        self.0.writer.submit(write, move |outcome| answer.send(outcome).is_ok());
+        answered.await.map_err(|_| lost())?
     }
 
-    /// Runs a write like [`Database::write`] and blocks this thread, which must not be an async worker.
+    /// Runs a write like [`Database::write`] and blocks this thread.
+    ///
+    /// An async worker may call it while nothing else is to be done yet, as an application does that is being started.
     ///
     /// # Errors
     /// As [`Database::write`].
@@ -135,7 +141,9 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.0.writer.submit(write).blocking_recv().map_err(|_| lost())?
+        let (answer, answered) = sync_channel(1);
+        self.0.writer.submit(write, move |outcome| answer.send(outcome).is_ok());
+        answered.recv().map_err(|_| lost())?
     }
 
     /// Opens a connection of the caller's own, outside the pool.

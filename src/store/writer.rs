@@ -10,7 +10,6 @@ use std::thread::{self, JoinHandle};
 
 use diesel::Connection as _;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
-use tokio::sync::oneshot;
 
 use super::connection::{Connection, Manager};
 use super::error::StoreError;
@@ -48,12 +47,14 @@ impl Writer {
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Queues a write; the receiver hears of it once it is on disk, or is not.
+    /// Queues a write; `answer` is told of it once it is on disk, or is not, and dropped unasked if it was never begun.
+    ///
+    /// `answer` returns whether anybody still listened.
     pub(super) fn submit<T: Send + 'static>(
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, StoreError>> {
-        let (answer, answered) = oneshot::channel();
+        answer: impl FnOnce(Result<T, StoreError>) -> bool + Send + 'static,
+    ) {
         let job: Job = Box::new(move |connection| {
             // A savepoint: a write that fails undoes itself and leaves the others of its batch alone.
             let written = connection.transaction(write);
@@ -63,7 +64,7 @@ impl Writer {
                     (Ok(_), Err(lost)) => Err(StoreError::Unavailable(Box::new(lost))),
                     (Err(error), _) => Err(error),
                 };
-                if answer.send(outcome).is_err() {
+                if !answer(outcome) {
                     tracing::debug!("nobody waited for the outcome of a write");
                 }
             })
@@ -71,7 +72,6 @@ impl Writer {
         if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
             tracing::error!("the writing thread is gone");
         }
-        answered
     }
 }
 

@@ -3,6 +3,8 @@
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
+use actix_web::web::Bytes;
+use futures_util::{StreamExt, stream};
 
 use crate::support::{Answer, Browser, EMAIL, PASSWORD, TestApp};
 
@@ -66,6 +68,7 @@ async fn a_browser_that_names_no_origin_still_needs_the_token() {
         let request = TestRequest::post().uri("/logout").insert_header((COOKIE, browser.cookie_header()));
         (app.serve())(
             request.insert_header((ACCEPT, "text/html")).insert_header((CONTENT_TYPE, FORM)).set_payload(body),
+            None,
         )
     };
     assert_eq!(bare(String::new()).await.status(), StatusCode::FORBIDDEN);
@@ -233,4 +236,19 @@ async fn the_first_of_two_fields_counts_and_so_does_the_first_token() {
     let token = browser.token("/dashboard", "/logout").await;
     let doubled = [("form_token", "x"), ("form_token", token.as_str())];
     assert_refused(&browser, &browser.post("/logout", &doubled).await, "two tokens").await;
+}
+
+#[actix_web::test]
+async fn a_form_that_does_not_arrive_is_given_up_after_ten_seconds() {
+    let app = TestApp::start().await;
+    let browser = app.browser();
+    let token = browser.token("/login", "/login").await;
+    let request = TestRequest::post().uri("/login").insert_header((COOKIE, browser.cookie_header()));
+    let request = request.insert_header((CONTENT_TYPE, FORM));
+    let start = Bytes::from(format!("form_token={token}&email="));
+    let body = stream::once(async { Ok(start) }).chain(stream::pending());
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let response = (app.serve())(request, Some(Box::pin(body))).await;
+    assert_eq!((response.status(), begun.elapsed().as_secs()), (StatusCode::REQUEST_TIMEOUT, 10));
 }

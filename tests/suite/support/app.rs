@@ -1,14 +1,17 @@
 //! An application with a database, keys and a clock of its own.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::App;
-use actix_web::dev::ServiceResponse;
+use actix_web::dev::{Payload, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::web::ServiceConfig;
+use actix_web::web::{Bytes, ServiceConfig};
+use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
 use perennial::Application;
 use perennial::config::{Arguments, PublicUrl};
@@ -23,8 +26,11 @@ use super::database::Rows;
 /// When every test begins: later than the machine's own clock, which the database's triggers go by.
 pub const START: OffsetDateTime = datetime!(2060-03-01 09:00 UTC);
 
-/// Answers a request the way the server would.
-pub type Serve = Rc<dyn Fn(TestRequest) -> LocalBoxFuture<'static, ServiceResponse>>;
+/// Answers a request the way the server would; a body that arrives bit by bit comes beside it.
+pub type Serve = Rc<dyn Fn(TestRequest, Option<BoxedPayloadStream>) -> LocalBoxFuture<'static, ServiceResponse>>;
+
+/// A body on its way.
+pub type BoxedPayloadStream = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
 /// More routes for an application, as one that embeds Perennial has them.
 type MoreRoutes = Rc<dyn Fn(&mut ServiceConfig)>;
@@ -92,16 +98,20 @@ impl TestApp {
         let settings = arguments.settings().unwrap();
         let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(8080));
         let time: Arc<dyn Clock> = clock.clone();
-        let application = off_runtime(|| Application::build(&settings, public_url, time)).unwrap();
+        let application = Application::build(&settings, public_url, time).unwrap();
         let (routes, added) = (application.clone(), Rc::clone(&more));
         let app = App::new()
             .configure(move |config| added(config))
             .configure(move |config| routes.configure(config))
             .wrap(from_fn(perennial::guard));
         let service = Rc::new(init_service(app).await);
-        let serve: Serve = Rc::new(move |request| {
+        let serve: Serve = Rc::new(move |request, stream| {
             let service = Rc::clone(&service);
-            Box::pin(async move { call_service(&*service, request.to_request()).await.map_into_boxed_body() })
+            let mut request = request.to_request();
+            if let Some(payload) = stream {
+                request = request.replace_payload(Payload::Stream { payload }).0;
+            }
+            Box::pin(async move { call_service(&*service, request).await.map_into_boxed_body() })
         });
         Self { clock, folder, arguments, more, application, serve }
     }
@@ -151,12 +161,6 @@ impl TestApp {
 
     /// Writes down when sign-ins were last seen.
     pub fn write_seen(&self) {
-        let background = self.application.background();
-        off_runtime(|| background.write_seen()).unwrap();
+        self.application.background().write_seen().unwrap();
     }
-}
-
-/// Runs what blocks its thread on a thread where it may.
-fn off_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| scope.spawn(work).join().unwrap())
 }

@@ -245,7 +245,7 @@ impl Browser {
         }
         let serve = Rc::clone(&self.serve);
         async move {
-            let response = serve(request).await;
+            let response = serve(request, None).await;
             let (status, headers) = (response.status(), response.headers().clone());
             self.jar.borrow_mut().take_in(&SetCookie::all(&headers), self.clock.now());
             let bytes = to_bytes(response.into_body()).await.unwrap().to_vec();
