@@ -24,6 +24,7 @@ mod retention;
 mod revocation;
 mod rotation;
 mod rough_requests;
+mod slow_answers;
 mod support;
 mod theft;
 mod tidy;
