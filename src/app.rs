@@ -108,9 +108,7 @@ impl Application {
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
         let fresh = Zeroizing::new(random_bytes::<32>()?);
         let now = clock.now();
-        let pepper = off_runtime(|| {
-            database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))
-        })?;
+        let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
         let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
         let auth = Arc::new(Auth::new(AuthParts {
             database,
@@ -183,11 +181,6 @@ impl Application {
         self.mailer.close();
         Ok(())
     }
-}
-
-/// Runs `work`, which waits for a thread, on a thread of its own: an async `main` must not wait itself.
-fn off_runtime<T: Send>(work: impl FnOnce() -> Result<T, StoreError> + Send) -> Result<T, StoreError> {
-    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or(Err(StoreError::Stopped)))
 }
 
 /// Returns the keys of the settings, or of the key file.
