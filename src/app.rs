@@ -103,6 +103,9 @@ impl Application {
         clock: Arc<dyn Clock>,
         mailer: Mailer,
     ) -> Result<Self, StartError> {
+        // A database that this program must not touch is noticed before a key file is made.
+        let DatabaseUrl::Sqlite(path) = &settings.database;
+        Database::refuse_unusable(path)?;
         let keys = key_ring(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
@@ -142,6 +145,14 @@ impl Application {
     /// Adds Perennial's pages to an application; wrap it in [`guard`] as well.
     pub fn configure(&self, config: &mut ServiceConfig) {
         configure(config, self.site.clone());
+    }
+
+    /// Says that the process is about to end: `/readyz` turns 503 and kept connections are wound down.
+    ///
+    /// [`Application::serve`] does so by itself; an application with a server of its own calls it when it is told to
+    /// stop.
+    pub fn start_draining(&self) {
+        self.site.start_draining();
     }
 
     /// Returns what runs beside the requests.

@@ -14,8 +14,6 @@ mod messages;
 mod outbox;
 mod smtp;
 #[cfg(test)]
-mod smtp_double;
-#[cfg(test)]
 mod tests;
 
 pub use error::MailError;

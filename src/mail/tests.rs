@@ -1,5 +1,7 @@
 //! What is sent arrives, with both parts and the right headers; what cannot be sent harms nobody.
 
+mod smtp_double;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -15,10 +17,10 @@ use time::macros::datetime;
 use super::carrier::Carrier;
 use super::letter::{Letter, Letterhead};
 use super::smtp::Smtp;
-use super::smtp_double::{Answer, Heard, smtp_double};
 use super::{MailError, Mailer, Message, RefreshTokenReplayed};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::moment::Moment;
+use smtp_double::{Answer, Heard, smtp_double};
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
 

@@ -69,9 +69,9 @@ impl Manager {
     }
 
     fn establish(&self) -> Result<Connection, ConnectionError> {
-        // A path is a path: with the scheme in front, SQLite would read `?` and `%` in it.
+        // A path is a path: SQLite would read `?` and `%` behind a scheme, and `:memory:` as no file at all.
         let path = self.path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
-        let path = if path.starts_with([':', '/']) { path.to_owned() } else { format!("./{path}") };
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
         SqliteConnection::establish(&path)
     }
 }

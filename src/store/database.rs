@@ -53,10 +53,8 @@ impl Database {
     /// # Errors
     /// If it cannot be opened or migrated, or is of a newer version; then nothing was touched.
     pub fn open(path: &Path) -> Result<(Self, MigrationReport), StoreError> {
+        Self::refuse_unusable(path)?;
         let manager = Manager::new(path);
-        if path.exists() {
-            migrations::refuse_newer(&mut manager.look()?).map_err(|error| manager.unreadable(error))?;
-        }
         manager.create()?;
         let report = migrations::run(&mut manager.open()?)?;
         let threads =
@@ -72,6 +70,18 @@ impl Database {
         Ok((Self(Arc::new(Inner { manager, readers, writer })), report))
     }
 
+    /// Refuses a file that is no database, or one of a newer version, and touches nothing.
+    ///
+    /// # Errors
+    /// If it is there and must not be used; a missing one is fine.
+    pub fn refuse_unusable(path: &Path) -> Result<(), StoreError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let manager = Manager::new(path);
+        migrations::refuse_newer(&mut manager.look()?).map_err(|error| manager.unreadable(error))
+    }
+
     /// Looks at the database of `path` and changes nothing.
     ///
     /// # Errors
@@ -85,8 +95,8 @@ impl Database {
         if !path.exists() {
             return Ok(Health::Missing);
         }
+        Self::refuse_unusable(path)?;
         let mut connection = Manager::new(path).look()?;
-        migrations::refuse_newer(&mut connection).map_err(|error| Manager::new(path).unreadable(error))?;
         let found: Vec<Row> = diesel::sql_query("PRAGMA quick_check(1)").load(&mut connection)?;
         match found.first() {
             Some(row) if row.quick_check != "ok" => Ok(Health::Damaged(row.quick_check.clone())),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::support::Rows;
 use crate::support::chromium::{Browser, Driver};
 use crate::support::client::PASSWORD;
 use crate::support::patience::let_pass;
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, Server, empty_folder};
 
 /// A life that a test can wait out.
@@ -86,7 +86,7 @@ fn a_browser_without_scripts_stays_signed_in_until_it_signs_out() {
         assert_eq!(browser.text("h1").await, "Sign in");
         browser.close().await;
     });
-    assert_eq!(Rows::of(folder.path()).events("refresh_token_replayed"), 0);
+    assert_eq!(Rows::of(folder.path()).count_events("refresh_token_replayed"), 0);
     assert_eq!(server.stop().code(), Some(0));
 }
 

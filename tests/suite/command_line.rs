@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::support::Rows;
 use crate::support::client::Client;
-use crate::support::rows::Rows;
 use crate::support::server::{Finished, Launch, empty_folder, files};
 
 const SECRET: &str = "the-secret-that-nobody-may-ever-see-printed";
@@ -172,6 +172,7 @@ fn a_file_that_is_no_database_is_named_and_left_alone() {
         assert!(finished.complaint().contains("perennial.db"), "{finished:?}");
         assert!(read_database(folder.path()) == content.as_bytes(), "the file was touched");
     }
+    assert_eq!(files(folder.path()), ["perennial.db"]);
 }
 
 #[test]

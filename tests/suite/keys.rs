@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::Rows;
 use crate::support::client::{ACCESS, Client, PASSWORD, REFRESH};
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, empty_folder, free_port};
 
 fn key(letter: char) -> String {
@@ -46,7 +46,7 @@ fn a_key_put_first_signs_nobody_out_and_one_taken_away_signs_everybody_out() {
     assert_eq!(daily.sign_in("ada").status, 303, "the password does not depend on the key");
     assert!(daily.is_signed_in());
     drop(server);
-    assert_eq!(Rows::of(folder.path()).events("refresh_token_replayed"), 0);
+    assert_eq!(Rows::of(folder.path()).count_events("refresh_token_replayed"), 0);
 }
 
 /// Everything secret that a jar holds: whole values, and of each the parts that are more than an id.

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use crate::support::Rows;
 use crate::support::client::{ACCESS, Client};
 use crate::support::patience::{let_pass, random_below};
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, empty_folder, free_port};
 use crate::support::traffic::while_browsing;
 
@@ -49,7 +49,7 @@ fn a_kill_at_any_moment_costs_nobody_a_sign_in() {
     let mut rows = Rows::of(folder.path());
     println!("{kills} kills, {broken} broken connections, {reissued} lost renewals made good");
     assert!(broken > 0 && (reissued > 0 || kills < KILLS), "no kill ever hit anything");
-    assert_eq!(rows.events("refresh_token_replayed"), 0);
+    assert_eq!(rows.count_events("refresh_token_replayed"), 0);
     assert_eq!(rows.count("sessions"), i64::try_from(CLIENTS).unwrap() + 1);
     assert_eq!(rows.number("SELECT count(*) AS value FROM sessions WHERE revoked_at IS NOT NULL"), 0);
     assert_eq!(rows.integrity(), "ok");

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::support::Rows;
 use crate::support::client::{ACCESS, Client, PASSWORD, REFRESH, connect, read_answer};
 use crate::support::patience::{Stopwatch, until};
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, empty_folder, files, free_port};
 
 fn mode(folder: &Path, name: &str) -> u32 {
@@ -67,7 +67,7 @@ fn a_sign_in_outlives_a_restart() {
     client.jar.remove(ACCESS);
     assert!(client.is_signed_in(), "the refresh token");
     assert_ne!(client.jar.get(REFRESH), before.get(REFRESH));
-    assert_eq!(Rows::of(folder.path()).events("signed_in"), 1);
+    assert_eq!(Rows::of(folder.path()).count_events("signed_in"), 1);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::Rows;
 use crate::support::client::{ACCESS, Answer, Client, REFRESH};
 use crate::support::patience::{Stopwatch, next_second, until};
 use crate::support::proxy::Proxy;
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, empty_folder, free_port};
 use crate::support::traffic::while_browsing;
 
@@ -51,7 +51,7 @@ fn parallel_requests_with_one_expired_access_token_all_get_in_and_leave_one_line
         assert_eq!(rows.number("SELECT generation AS value FROM sessions"), round);
     }
     assert_eq!(rows.count("sessions"), 1);
-    assert_eq!(rows.events("refresh_token_replayed"), 0);
+    assert_eq!(rows.count_events("refresh_token_replayed"), 0);
     assert!(client.is_signed_in());
 }
 
@@ -91,7 +91,7 @@ fn answers_that_get_lost_sign_nobody_out() {
     for decision in ["Rotate", "Overlap", "Reissue"] {
         assert!(log.contains(&format!(": {decision}")), "no {decision} in the log");
     }
-    assert_eq!(Rows::of(folder.path()).events("refresh_token_replayed"), 0);
+    assert_eq!(Rows::of(folder.path()).count_events("refresh_token_replayed"), 0);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_copied_jar_ends_both_sign_ins() {
         }
     };
     thread::scope(|scope| schedules.iter().for_each(|schedule| drop(scope.spawn(move || play(schedule)))));
-    let events = Rows::of(folder.path()).events("refresh_token_replayed");
+    let events = Rows::of(folder.path()).count_events("refresh_token_replayed");
     assert_eq!(events, i64::try_from(schedules.len()).unwrap(), "one alarm a theft");
 }
 
@@ -189,6 +189,6 @@ fn keys_change_under_live_traffic_without_a_sign_out() {
     }
     drop(server);
     let mut rows = Rows::of(folder.path());
-    assert_eq!(rows.events("refresh_token_replayed"), 0);
-    assert_eq!(rows.events("signed_in"), 5, "nobody had to sign in again");
+    assert_eq!(rows.count_events("refresh_token_replayed"), 0);
+    assert_eq!(rows.count_events("signed_in"), 5, "nobody had to sign in again");
 }

@@ -77,7 +77,10 @@ fn files(folder: &str, ending: &str) -> Vec<Source> {
 
 /// Reads the code, without the tests beside it.
 fn source() -> Vec<Source> {
-    files("src", ".rs").into_iter().filter(|file| !file.name().ends_with("/tests.rs")).collect()
+    files("src", ".rs")
+        .into_iter()
+        .filter(|file| !file.name().ends_with("/tests.rs") && !file.name().contains("/tests/"))
+        .collect()
 }
 
 /// Asserts that there is nothing to complain about.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::Rows;
 use crate::support::chromium::find_program;
 use crate::support::client::{Client, PASSWORD};
 use crate::support::patience::{Stopwatch, let_pass, until};
-use crate::support::rows::Rows;
 use crate::support::server::{Launch, empty_folder};
 
 /// Asks w3m to draw its whole screen again.
@@ -133,6 +133,6 @@ fn w3m_signs_in_by_the_form_and_stays_signed_in() {
     browser.quit();
 
     let mut rows = Rows::of(folder.path());
-    assert_eq!((rows.events("signed_in"), rows.events("signed_out")), (2, 1));
-    assert_eq!(rows.events("sign_in_failed"), 0);
+    assert_eq!((rows.count_events("signed_in"), rows.count_events("signed_out")), (2, 1));
+    assert_eq!(rows.count_events("sign_in_failed"), 0);
 }

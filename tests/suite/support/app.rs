@@ -145,7 +145,7 @@ impl TestApp {
 
     /// Opens the database for looking into it, and for changing it behind the application's back.
     pub fn rows(&self) -> Rows {
-        Rows::open(&self.folder.path().join("perennial.db"))
+        Rows::of(self.folder.path())
     }
 
     /// Lets time pass, with a process that hears from its database all the while.

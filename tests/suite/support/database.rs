@@ -32,9 +32,11 @@ impl AuditEvent {
 }
 
 impl Rows {
-    pub(super) fn open(path: &Path) -> Self {
+    /// Opens the database in a folder.
+    pub fn of(folder: &Path) -> Self {
+        let path = folder.join("perennial.db");
         let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
-        connection.batch_execute("PRAGMA busy_timeout = 5000").unwrap();
+        connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
         Self(connection)
     }
 
@@ -68,6 +70,26 @@ impl Rows {
         sql_query("SELECT user_id, event_type, details, created_at FROM auth_events ORDER BY id")
             .load(&mut self.0)
             .unwrap()
+    }
+
+    /// Counts the rows of a table.
+    pub fn count(&mut self, table: &str) -> i64 {
+        self.number(&format!("SELECT count(*) FROM {table}"))
+    }
+
+    /// Counts the events of one type.
+    pub fn count_events(&mut self, event_type: &str) -> i64 {
+        self.number(&format!("SELECT count(*) FROM auth_events WHERE event_type = '{event_type}'"))
+    }
+
+    /// Returns what SQLite says of the whole file: `ok`, or the damage.
+    pub fn integrity(&mut self) -> String {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Text)]
+            integrity_check: String,
+        }
+        sql_query("PRAGMA integrity_check").get_result::<Row>(&mut self.0).unwrap().integrity_check
     }
 
     /// Returns the events of one type, oldest first.

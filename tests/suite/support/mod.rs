@@ -10,13 +10,12 @@ pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod patience;
 pub(crate) mod proxy;
-pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};
-pub use database::AuditEvent;
+pub use database::{AuditEvent, Rows};
 pub use jar::SetCookie;
 
 /// A password that meets the policy.
