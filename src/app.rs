@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, web};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::auth::{Auth, AuthParts, Background, Retention, RetentionThread};
@@ -173,7 +173,7 @@ impl Application {
     ///
     /// # Errors
     /// If the server cannot start.
-    pub async fn serve(self, listener: TcpListener) -> Result<(), StartError> {
+    pub async fn serve(self, listener: TcpListener, stop: StopSignals) -> Result<(), StartError> {
         let site = self.site.clone();
         let application = self.clone();
         let server = HttpServer::new(move || {
@@ -185,7 +185,7 @@ impl Application {
         .listen(listener)?
         .run();
         let handle = server.handle();
-        let stopping = actix_web::rt::spawn(stop_on_signal(handle, site)?);
+        let stopping = actix_web::rt::spawn(stop.stop(handle, site));
         server.await?;
         stopping.abort();
         // This waits, and nobody waits for this thread any more.
@@ -249,16 +249,31 @@ pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::start())
 }
 
-fn stop_on_signal(handle: ServerHandle, site: web::Data<Site>) -> std::io::Result<impl Future<Output = ()>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
+/// The signals that end the server, heard from the moment this is made: whoever was told that it serves may stop it.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Starts to listen, on a runtime.
+    ///
+    /// # Errors
+    /// If the operating system lets nobody listen.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Stops the server once one of them came: readiness turns 503, then no new connection is taken.
+    async fn stop(mut self, handle: ServerHandle, site: web::Data<Site>) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
         tracing::info!("stopping: requests in flight finish");
         site.start_draining();
         tokio::time::sleep(DRAIN).await;
         handle.stop(true).await;
-    })
+    }
 }

@@ -1,7 +1,7 @@
 //! `perennial serve`.
 
 use super::{Failure, say};
-use crate::app::{Application, listen, system_clock};
+use crate::app::{Application, StopSignals, listen, system_clock};
 use crate::config::{LogFormat, PublicUrl, Registration, Settings};
 use crate::telemetry;
 
@@ -18,9 +18,10 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     };
     let application = Application::build(settings, public_url.clone(), system_clock())?;
     actix_web::rt::System::new().block_on(async move {
+        let stop = StopSignals::listen()?;
         let anybody = application.has_accounts().await?;
         say(&banner(&public_url, anybody, settings.registration))?;
-        Ok(application.serve(listener).await?)
+        Ok(application.serve(listener, stop).await?)
     })
 }
 
