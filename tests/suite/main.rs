@@ -16,6 +16,7 @@ mod json;
 mod keep;
 mod keys;
 mod kill;
+mod model;
 mod outages;
 mod pages;
 mod process;
