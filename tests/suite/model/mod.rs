@@ -21,6 +21,8 @@
 //! at all, and a crash is a return to an older token, so nothing a network or a crash does is left out. Wider bounds
 //! (four tabs; two requests of the thief) run with `cargo test --test suite model -- --ignored`.
 //!
+//! [`mutants`] breaks the protocol in six ways and shows which property notices.
+//!
 //! # Its words, and their limits
 //!
 //! [`limits`] shows what does *not* hold, by a shortest counterexample each:
@@ -38,6 +40,7 @@
 mod exhaustive;
 mod explorer;
 mod limits;
+mod mutants;
 mod property;
 mod protocol;
 mod settings;
