@@ -21,6 +21,9 @@
 //! at all, and a crash is a return to an older token, so nothing a network or a crash does is left out. Wider bounds
 //! (four tabs; two requests of the thief) run with `cargo test --test suite model -- --ignored`.
 //!
+//! [`walks`] then goes long random ways with the lifetimes that the program starts with, on the real store: one SQLite
+//! file, two `Database` handles. `MODEL_WALKS` says how many (a failure prints its seed).
+//!
 //! [`mutants`] breaks the protocol in six ways and shows which property notices.
 //!
 //! # Its words, and their limits
@@ -43,6 +46,8 @@ mod limits;
 mod mutants;
 mod property;
 mod protocol;
+mod random;
 mod settings;
 mod steps;
+mod walks;
 mod world;
