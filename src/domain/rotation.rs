@@ -6,8 +6,9 @@
 //! presents the predecessor after the grace gets a *new* branch and the branch not presented dies. Its holder is
 //! caught at its next use, and the sign-in ends for both.
 //!
-//! The one limit: an answer that reaches the browser later than the grace after the answer to its own retry overwrites
-//! the live branch in the jar with the dead one, which is then indistinguishable from theft.
+//! The one limit: a message that is under way for longer than the grace. An answer that arrives after the answer to its
+//! own retry overwrites the live branch in the jar with the dead one; a request that was overtaken and arrives after the
+//! grace gets a branch and kills the one that its browser holds. Neither can be told from theft.
 
 use time::{Duration, OffsetDateTime};
 

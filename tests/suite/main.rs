@@ -1,5 +1,10 @@
 //! Every test of Perennial that is not beside what it tests: one binary, one file a subject.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by failing"
+)]
 
 mod access_coverage;
 mod attacks_cookies;

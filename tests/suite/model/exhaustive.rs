@@ -29,13 +29,13 @@ fn a_copy_is_of_use_to_one_party_at_most() {
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "needs minutes"]
 fn with_four_tabs() {
     holds("four tabs", &honest(4), &Property::PROMISED, 400_000);
 }
 
 #[test]
-#[ignore = "minutes"]
+#[ignore = "needs minutes"]
 fn with_a_busier_thief() {
     holds("owner and a busier thief", &stolen(2, 2), after_a_copy(), 400_000);
 }
