@@ -1,6 +1,8 @@
 //! What does not hold: the one limit of the first property is real, and the words of the others are chosen with care.
 
 use perennial::domain::rotation::Decision;
+use perennial::domain::session::Lifetimes;
+use time::Duration;
 
 use super::explorer::explore;
 use super::property::Property::{NeverBothSwapTwice, NobodyIsSignedOutEarly};
@@ -42,6 +44,16 @@ fn a_request_that_outlives_the_grace_signs_its_browser_out() {
     let way = way(&Setting { late_requests: true, crashes: false, ..honest(2) });
     assert_eq!(count(&way, "Reissue"), 1, "{way:#?}");
     assert_eq!(count(&way, "Replayed"), 1, "{way:#?}");
+}
+
+/// A crash forgets half a minute. If an access token lives for less, that can be two rotations, and the jar that comes
+/// back is older than the predecessor.
+#[test]
+fn an_access_life_shorter_than_a_crash_forgets_signs_people_out() {
+    let honest = honest(1);
+    let lifetimes = Lifetimes { access: Duration::seconds(15), ..honest.lifetimes };
+    let way = way(&Setting { lifetimes, ..honest });
+    assert_eq!(count(&way, "crashes and comes back with a dead token"), 1, "{way:#?}");
 }
 
 /// Counted one by one, swaps say nothing: whoever does not keep what it is given asks for it again.
