@@ -12,6 +12,7 @@ pub fn device(user_agent: &str) -> String {
         system => system,
     };
     match (found.name, system) {
+        ("HTTP Library", _) => "A program".to_owned(),
         ("UNKNOWN", "UNKNOWN") => "Unknown browser".to_owned(),
         ("UNKNOWN", system) => format!("Unknown browser on {system}"),
         (name, "UNKNOWN") => name.to_owned(),
@@ -34,6 +35,7 @@ mod tests {
             ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15".into(), "Safari on macOS"),
             ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1".into(), "Safari on iPhone"),
             ("Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36".into(), "Chrome on Android"),
+            ("curl/8.5.0".into(), "A program"),
             (String::new(), "Unknown browser"),
             ("<script>alert(1)</script>".into(), "Unknown browser"),
         ] {

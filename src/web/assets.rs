@@ -6,17 +6,12 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::Path;
 
-use actix_web::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
-
-use super::error::WebError;
-use super::site::Site;
 
 macro_rules! embedded {
     ($($name:literal),*) => {
@@ -35,12 +30,12 @@ const HASH_CHARACTERS: usize = 12;
 
 /// A file as it goes out.
 #[derive(Debug)]
-struct Asset {
+pub(super) struct Asset {
     name: String,
     url: String,
-    content_type: &'static str,
-    plain: Bytes,
-    gzip: Bytes,
+    pub(super) content_type: &'static str,
+    pub(super) plain: Bytes,
+    pub(super) gzip: Bytes,
 }
 
 /// The files that every page refers to.
@@ -62,6 +57,11 @@ impl Assets {
             stylesheet: Asset::new("style", "css", "text/css; charset=utf-8", styles)?,
             icon: Asset::new("icon", "svg", "image/svg+xml", icon)?,
         })
+    }
+
+    /// Returns the file of a name.
+    pub(super) fn find(&self, name: &str) -> Option<&Asset> {
+        [&self.stylesheet, &self.icon].into_iter().find(|asset| asset.name == name)
     }
 
     pub(super) fn stylesheet(&self) -> &str {
@@ -93,35 +93,6 @@ fn content(folder: Option<&Path>, name: &str, embedded: &'static [u8]) -> io::Re
     }
 }
 
-/// `GET /static/{hashed name}`.
-pub(super) async fn get(
-    request: HttpRequest,
-    site: web::Data<Site>,
-    name: web::Path<String>,
-) -> Result<HttpResponse, WebError> {
-    let assets = [&site.assets.stylesheet, &site.assets.icon];
-    let asset = assets.into_iter().find(|asset| asset.name == *name).ok_or(WebError::NotFound)?;
-    let accepted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, asset.content_type))
-        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .insert_header((VARY, "accept-encoding"));
-    Ok(if accepts_gzip(accepted) {
-        response.insert_header((CONTENT_ENCODING, "gzip")).body(asset.gzip.clone())
-    } else {
-        response.body(asset.plain.clone())
-    })
-}
-
-fn accepts_gzip(accepted: &str) -> bool {
-    accepted.split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        named && !parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,11 +112,5 @@ mod tests {
     fn a_first_visit_stays_small() {
         let assets = Assets::load(None).unwrap();
         assert!(assets.stylesheet.gzip.len() + assets.icon.gzip.len() < 12_000);
-    }
-
-    #[test]
-    fn gzip_goes_to_those_who_take_it() {
-        assert!(accepts_gzip("gzip") && accepts_gzip("br, gzip;q=0.5"));
-        assert!(!accepts_gzip("") && !accepts_gzip("br") && !accepts_gzip("gzip;q=0") && !accepts_gzip("x-gzip"));
     }
 }

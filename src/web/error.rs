@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::auth::AuthError;
 use crate::crypto::HashError;
 use crate::domain::local_path::LocalPath;
+use crate::store::StoreError;
 
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
 /// passwords.
@@ -76,6 +77,8 @@ impl From<AuthError> for WebError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Hash(HashError::Busy) => Self::Busy,
+            // A row that cannot be will be there at the next try too.
+            AuthError::Store(StoreError::Corrupt(_)) => Self::Internal(Box::new(error)),
             AuthError::Store(_) | AuthError::Hash(HashError::Stopped) => Self::Unavailable(error),
             AuthError::Hash(HashError::Bcrypt(_)) | AuthError::Issue(_) | AuthError::Random(_) => {
                 Self::Internal(Box::new(error))

@@ -11,6 +11,7 @@ mod middleware;
 mod pages;
 mod routes;
 mod site;
+mod static_files;
 mod visit;
 mod words;
 

@@ -5,11 +5,11 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, guard};
 
-use super::assets;
 use super::error::WebError;
 use super::health;
 use super::pages::handlers;
 use super::site::Site;
+use super::static_files;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub static ROUTES: &[Route] = &[
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
     route("/readyz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::ready))),
     route(r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}", "GET, HEAD", Access::Public, |r| {
-        r.route(read().to(assets::get))
+        r.route(read().to(static_files::get))
     }),
 ];
 
