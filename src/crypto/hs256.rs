@@ -63,3 +63,48 @@ pub(super) fn install() {
         tracing::debug!("jsonwebtoken already has a provider in this process");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::crypto::{sign, verify};
+
+    use super::*;
+
+    /// The example of RFC 7515 appendix A.1.
+    const KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+    const MESSAGE: &[u8] = b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    const SIGNATURE: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+    fn keys() -> (EncodingKey, DecodingKey) {
+        use base64::Engine;
+        install();
+        let key = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(KEY).unwrap();
+        (EncodingKey::from_secret(&key), DecodingKey::from_secret(&key))
+    }
+
+    #[test]
+    fn the_example_of_the_standard_is_signed_and_verified() {
+        let (signing, verifying) = keys();
+        assert_eq!(sign(MESSAGE, &signing, Algorithm::HS256).unwrap(), SIGNATURE);
+        assert!(verify(SIGNATURE, MESSAGE, &verifying, Algorithm::HS256).unwrap());
+    }
+
+    #[test]
+    fn a_cut_or_empty_signature_and_another_message_are_refused() {
+        let (_, verifying) = keys();
+        let refused = |signature: &str, message: &[u8]| {
+            !verify(signature, message, &verifying, Algorithm::HS256).unwrap_or(false)
+        };
+        assert!(refused("", MESSAGE) && refused(&SIGNATURE[..42], MESSAGE) && refused(&SIGNATURE[..22], MESSAGE));
+        assert!(refused(SIGNATURE, &MESSAGE[1..]) && refused(SIGNATURE, b""));
+    }
+
+    #[test]
+    fn no_other_algorithm_is_known() {
+        let (signing, verifying) = keys();
+        for algorithm in [Algorithm::HS384, Algorithm::HS512, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
+            assert!(sign(MESSAGE, &signing, algorithm).is_err(), "{algorithm:?}");
+            assert!(verify(SIGNATURE, MESSAGE, &verifying, algorithm).is_err(), "{algorithm:?}");
+        }
+    }
+}
