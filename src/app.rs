@@ -32,6 +32,9 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long requests in flight may take after that, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
 
+/// How long the database may take to be closed after the last request.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -188,8 +191,17 @@ impl Application {
         let stopping = actix_web::rt::spawn(stop.stop(handle, site));
         server.await?;
         stopping.abort();
-        // This waits, and nobody waits for this thread any more.
+        // It holds the site until it has noticed.
+        drop(stopping.await);
+        // From here on this waits, and nobody waits for this thread any more.
         self.mailer.close();
+        let closing = self.site.auth.database().closing();
+        drop(self);
+        // A worker that has said that it stopped may still hold the application for a moment; the program must not end
+        // before the database is one closed file.
+        if !closing.wait(CLOSING) {
+            tracing::warn!("the database could not be closed; it recovers by itself at the next start");
+        }
         Ok(())
     }
 }

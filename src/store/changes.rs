@@ -29,6 +29,8 @@ pub struct Follower {
     connection: Connection,
     version: Option<i32>,
     last: i64,
+    /// Whoever waits for the end of the database waits for this connection too.
+    _database: Database,
 }
 
 impl Follower {
@@ -39,7 +41,7 @@ impl Follower {
     pub fn start(database: &Database) -> Result<Self, StoreError> {
         let mut connection = database.connect()?;
         let last = changes::table.select(diesel::dsl::max(changes::sequence)).first::<Option<i64>>(&mut connection)?;
-        Ok(Self { connection, version: None, last: last.unwrap_or(0) })
+        Ok(Self { connection, version: None, last: last.unwrap_or(0), _database: database.clone() })
     }
 
     /// Returns what changed since the last call; without a change anywhere in the database, it asks for nothing.

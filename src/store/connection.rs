@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::StoreError;
 
@@ -18,6 +19,9 @@ const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
 
 /// `synchronous=FULL` in WAL: what was answered survives power loss.
 const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// Characters of a path that mean something else in a URI.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
 /// Switches to WAL tried at most; whoever loses to another process finds the work done the next time.
 const SWITCHES: usize = 8;
@@ -41,16 +45,18 @@ impl Manager {
         made.map(drop).map_err(|error| self.open_error(error.into()))
     }
 
-    /// Opens a connection that waits for locks and changes nothing: for looking before touching.
+    /// Opens a connection that changes nothing, not even when it goes: for looking before touching.
+    ///
+    /// The last connection to go moves what a killed process left in the WAL into the file; one that may only read
+    /// does not. Without a WAL it would make one and leave it behind, and an ordinary one has nothing to move.
     pub(super) fn look(&self) -> Result<Connection, StoreError> {
-        let mut connection = self.establish().map_err(|error| self.open_error(error.into()))?;
-        connection.batch_execute(PATIENCE).map_err(|error| self.open_error(error.into()))?;
-        Ok(connection)
+        let left = std::fs::metadata(format!("{}-wal", self.path.display())).is_ok_and(|wal| wal.len() > 0);
+        self.establish(if left { "?mode=ro" } else { "" }).map_err(|error| self.open_error(error.into()))
     }
 
     /// Opens a connection for work.
     pub(super) fn open(&self) -> Result<Connection, StoreError> {
-        let mut connection = self.look()?;
+        let mut connection = self.establish("").map_err(|error| self.open_error(error.into()))?;
         use_wal(&mut connection).map_err(|error| self.open_error(error.into()))?;
         connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
         Ok(connection)
@@ -68,11 +74,14 @@ impl Manager {
         StoreError::Open { path: self.path.clone(), source }
     }
 
-    fn establish(&self) -> Result<Connection, ConnectionError> {
-        // A path is a path: SQLite would read `?` and `%` behind a scheme, and `:memory:` as no file at all.
+    fn establish(&self, how: &str) -> Result<Connection, ConnectionError> {
+        // A path is a path: SQLite would read `:memory:` as no file at all, and `?` and `%` in a URI.
         let path = self.path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
-        SqliteConnection::establish(&path)
+        let scheme = if path.starts_with('/') { "file://" } else { "file:" };
+        let url = format!("{scheme}{}{how}", utf8_percent_encode(path, PLAIN));
+        let mut connection = SqliteConnection::establish(&url)?;
+        connection.batch_execute(PATIENCE).map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        Ok(connection)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The handle to the data that everything above the store holds.
 
+use std::convert::Infallible;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::QueryableByName;
@@ -31,6 +32,21 @@ struct Inner {
     manager: Manager,
     readers: r2d2::Pool<Manager>,
     writer: Writer,
+    gone: Arc<Mutex<Receiver<Infallible>>>,
+    /// The last field to go, once every connection above has.
+    _alive: Sender<Infallible>,
+}
+
+/// Waits for the end of a database that others still hold; it holds nothing itself.
+#[derive(Debug)]
+pub struct Closing(Arc<Mutex<Receiver<Infallible>>>);
+
+impl Closing {
+    /// Blocks until the last handle and its connections are gone, at most for `patience`; tells whether they are.
+    pub fn wait(&self, patience: Duration) -> bool {
+        let gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(gone.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
+    }
 }
 
 /// What a look at a database finds, without touching it.
@@ -67,7 +83,9 @@ impl Database {
             .thread_pool(threads)
             .build_unchecked(manager.clone());
         let writer = Writer::start(&manager)?;
-        Ok((Self(Arc::new(Inner { manager, readers, writer })), report))
+        let (alive, gone) = channel();
+        let gone = Arc::new(Mutex::new(gone));
+        Ok((Self(Arc::new(Inner { manager, readers, writer, gone, _alive: alive })), report))
     }
 
     /// Refuses a file that is no database, or one of a newer version, and touches nothing.
@@ -154,6 +172,11 @@ impl Database {
         let (answer, answered) = sync_channel(1);
         self.0.writer.submit(write, move |outcome| answer.send(outcome).is_ok());
         answered.recv().map_err(|_| lost())?
+    }
+
+    /// Returns something to wait for the end of this database with.
+    pub fn closing(&self) -> Closing {
+        Closing(Arc::clone(&self.0.gone))
     }
 
     /// Opens a connection of the caller's own, outside the pool.

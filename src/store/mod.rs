@@ -18,6 +18,6 @@ pub mod users;
 mod writer;
 
 pub use connection::Connection;
-pub use database::{Database, Health};
+pub use database::{Closing, Database, Health};
 pub use error::StoreError;
 pub use migrations::MigrationReport;

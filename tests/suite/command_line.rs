@@ -262,10 +262,21 @@ fn doctor_finds_what_is_to_be_mended_and_changes_nothing() {
     assert_eq!(exposed.code(), Some(1), "{exposed:?}");
     assert!(exposed.stdout.contains("mend  keys: ") && exposed.stdout.contains("chmod 600"), "{exposed:?}");
     assert_eq!(exposed.stderr, "perennial: one thing is to be mended\n");
-    let server = Launch::in_folder(folder.path()).start();
-    assert!(server.log().contains("chmod 600 perennial.key"), "{}", server.log());
-    drop(server);
+    let finished = Launch::in_folder(folder.path()).start().stop();
+    assert!(finished.stderr.contains("chmod 600 perennial.key"), "{finished:?}");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn doctor_leaves_what_a_killed_server_left() {
+    let folder = empty_folder();
+    Launch::in_folder(folder.path()).start().kill();
+    let wal = || fs::read(folder.path().join("perennial.db-wal")).unwrap();
+    let before = (read_database(folder.path()), wal());
+    assert!(!before.1.is_empty(), "nothing is left to be moved");
+    let sound = run(folder.path(), "doctor");
+    assert_eq!(sound.code(), Some(0), "{sound:?}");
+    assert!((read_database(folder.path()), wal()) == before, "the files were touched");
 }
 
 #[test]
