@@ -1,7 +1,7 @@
 //! The composition root: settings in, a running server out.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::auth::{Auth, AuthParts, Background, Retention, RetentionThread};
-use crate::config::{DatabaseUrl, PublicUrl, Settings};
+use crate::config::{PublicUrl, Settings};
 use crate::crypto::{
     AccessTokens, FormTokens, KeyFileError, KeyFileState, KeyRing, PasswordHasher, PasswordPool, RandomError,
     SignedValues, inspect_key_file, random_bytes, read_or_make_key_file,
@@ -107,8 +107,7 @@ impl Application {
         mailer: Mailer,
     ) -> Result<Self, StartError> {
         // A database that this program must not touch is noticed before a key file is made.
-        let DatabaseUrl::Sqlite(path) = &settings.database;
-        Database::refuse_unusable(path)?;
+        Database::refuse_unusable(&settings.database)?;
         let keys = key_ring(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
@@ -225,8 +224,7 @@ pub fn key_ring(settings: &Settings, file: &Path) -> Result<KeyRing, KeyFileErro
 /// # Errors
 /// If it cannot be opened or migrated, or is of a newer version.
 pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport), StoreError> {
-    let DatabaseUrl::Sqlite(path) = &settings.database;
-    Database::open(path)
+    Database::open(&settings.database)
 }
 
 /// Starts to send mail as the settings say: by a mail server, or into files.
@@ -239,12 +237,6 @@ pub fn mailer(settings: &Settings, public_url: &PublicUrl, clock: Arc<dyn Clock>
         Some(url) => Mailer::smtp(url, letterhead, clock),
         None => Mailer::folder(&settings.mail_dir, letterhead, clock),
     }
-}
-
-/// Returns the path of the database of the settings.
-pub fn database_path(settings: &Settings) -> PathBuf {
-    let DatabaseUrl::Sqlite(path) = &settings.database;
-    path.clone()
 }
 
 /// Listens on the address of the settings, before anything else is touched.

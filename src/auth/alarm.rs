@@ -64,7 +64,7 @@ mod tests {
 
     use super::super::{AuthParts, Ended, IssuedTokens, Presented, Resumed, Trail, record_sign_in};
     use super::*;
-    use crate::config::Arguments;
+    use crate::config::{Arguments, DatabaseUrl};
     use crate::crypto::{AccessTokens, KeyRing, PasswordHasher, PasswordPool, SignedValues};
     use crate::domain::clock::ManualClock;
     use crate::domain::session::EndReason;
@@ -83,7 +83,7 @@ mod tests {
 
     impl Scene {
         fn new(folder: &std::path::Path) -> Self {
-            let (database, _) = Database::open(&folder.join("perennial.db")).unwrap();
+            let (database, _) = Database::open(&DatabaseUrl::Sqlite(folder.join("perennial.db"))).unwrap();
             let pepper = database.write_blocking(|rows| peppers::find_or_insert(rows, &[7; 32].into(), NOW)).unwrap();
             let keys = KeyRing::new("k".repeat(32).into(), []);
             let clock = Arc::new(ManualClock::at(NOW));

@@ -6,11 +6,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Auth;
-use crate::store::changes::Follower;
+use crate::store::changes::{Follower, Heard};
 use crate::store::{StoreError, sessions};
 
 /// How often the database is asked for changes. A revocation may take a second to reach every process; this is so much
-/// less because asking costs some microseconds (one pragma, until something changed).
+/// less because listening costs some microseconds (one pragma, or a look at a socket, until something changed).
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
 
 /// Rounds of following between two writes of what was seen.
@@ -52,7 +52,7 @@ impl Background {
     /// # Errors
     /// If the database cannot be read.
     pub fn catch_up(&self) -> Result<(), StoreError> {
-        follow(&self.auth, &self.follower)
+        follow(&self.auth, &self.follower, true)
     }
 
     /// Writes down at once when sign-ins were last seen.
@@ -79,7 +79,7 @@ fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Receiver<()>) {
     loop {
         let ended = matches!(stopped.recv_timeout(FOLLOW_EVERY), Err(RecvTimeoutError::Disconnected) | Ok(()));
         round = round.wrapping_add(1);
-        let followed = follow(auth, follower);
+        let followed = follow(auth, follower, false);
         let seen = if ended || round.is_multiple_of(ROUNDS_PER_WRITE) { write_seen(auth) } else { Ok(()) };
         match followed.and(seen) {
             Ok(()) => quiet = true,
@@ -96,11 +96,15 @@ fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Receiver<()>) {
     }
 }
 
-fn follow(auth: &Auth, follower: &Mutex<Follower>) -> Result<(), StoreError> {
+fn follow(auth: &Auth, follower: &Mutex<Follower>, ask: bool) -> Result<(), StoreError> {
     let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
     let asked = auth.clock.elapsed();
-    let found = follower.catch_up()?;
-    auth.remembered.apply(&found, asked);
+    let heard = if ask { follower.catch_up()? } else { follower.listen()? };
+    match heard {
+        Heard::Silence => return Ok(()),
+        Heard::Changes(found) => auth.remembered.apply(&found, asked),
+        Heard::Anything => auth.remembered.doubt_all(),
+    }
     auth.remembered.heard(asked);
     Ok(())
 }

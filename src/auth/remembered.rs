@@ -114,6 +114,8 @@ pub(super) type TokenDigest = [u8; 32];
 pub(super) struct Remembered {
     grants: Cache<TokenDigest, Arc<Grant>>,
     tick: AtomicU64,
+    /// Grants of an earlier tick are outdated, whatever changed.
+    doubted: AtomicU64,
     changes: RwLock<HashMap<Change, (u64, Duration)>>,
     heard: AtomicU64,
     seen: Mutex<HashMap<SessionId, OffsetDateTime>>,
@@ -126,6 +128,7 @@ impl Remembered {
         Self {
             grants: Cache::builder().max_capacity(CAPACITY).time_to_live(life).build(),
             tick: AtomicU64::new(0),
+            doubted: AtomicU64::new(0),
             changes: RwLock::default(),
             heard: AtomicU64::new(0),
             seen: Mutex::default(),
@@ -161,6 +164,9 @@ impl Remembered {
         if self.tick() == grant.tick {
             return false;
         }
+        if grant.tick < self.doubted.load(Ordering::SeqCst) {
+            return true;
+        }
         let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
         [Change::Session(grant.session.id), Change::User(grant.user.id)]
             .iter()
@@ -176,6 +182,15 @@ impl Remembered {
         changes.retain(|_, (_, at)| elapsed.saturating_sub(*at) <= self.keep);
         let tick = self.tick() + 1;
         changes.extend(found.iter().map(|change| (*change, (tick, elapsed))));
+        self.tick.store(tick, Ordering::SeqCst);
+    }
+
+    /// Notes that anything may have changed, unheard: every grant of before is asked about again.
+    pub(super) fn doubt_all(&self) {
+        // Under the lock of `apply`, so that the two do not give out one tick.
+        let _changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
+        let tick = self.tick() + 1;
+        self.doubted.store(tick, Ordering::SeqCst);
         self.tick.store(tick, Ordering::SeqCst);
     }
 

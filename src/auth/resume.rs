@@ -263,10 +263,7 @@ impl Auth {
             .database
             .write(move |connection| {
                 // A rotation that was under way may have made the presented token a predecessor, or ended the row.
-                let unmoved = sessions::find(connection, read.id)?.is_some_and(|row| {
-                    row.generation == read.generation && row.token_hash == read.token_hash && row.revoked.is_none()
-                });
-                if !unmoved || !sessions::revoke(connection, read.id, EndReason::Replayed, now)? {
+                if !sessions::revoke_unmoved(connection, &read, EndReason::Replayed, now)? {
                     return Ok(false);
                 }
                 events::insert(connection, &event)?;

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{Failure, say};
-use crate::app::{KEY_FILE, database_path, key_ring, system_clock};
+use crate::app::{KEY_FILE, key_ring, system_clock};
 use crate::config::{SettingError, Settings};
 use crate::crypto::{KeyFileState, inspect_key_file};
 use crate::store::{Database, Health};
@@ -80,9 +80,8 @@ fn keys(settings: &Settings) -> Finding {
 }
 
 fn database(settings: &Settings) -> Finding {
-    let path = database_path(settings);
-    let shown = path.display();
-    match Database::inspect(&path) {
+    let shown = settings.database.shown();
+    match Database::inspect(&settings.database) {
         Ok(Health::Missing) => Finding::Good(format!("none yet; the first start makes {shown}")),
         Ok(Health::Sound { pending: 0 }) => Finding::Good(format!("{shown} is sound and up to date")),
         Ok(Health::Sound { pending }) => Finding::Good(format!(

@@ -4,9 +4,11 @@ use std::env::VarError;
 use std::path::PathBuf;
 
 use clap::Args;
+use secrecy::SecretString;
 use time::Duration;
 
 use super::{SettingError, Settings, parse};
+use crate::domain::database_url::DatabaseUrl;
 use crate::domain::session::Lifetimes;
 
 /// bcrypt's cost below which a password is cheap to guess (OWASP Password Storage Cheat Sheet: at least 10).
@@ -42,8 +44,8 @@ macro_rules! arguments {
 arguments! {
     bind "BIND" "ADDRESS:PORT": "Address to listen on [default: 127.0.0.1:8080]";
     public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
-    database_url "DATABASE_URL" "URL": "Where the data lives [default: sqlite://perennial.db]";
-    jwt_secret_key "JWT_SECRET_KEY" "SECRETS": "One or more secrets of at least 32 bytes, comma-separated: the first signs, all verify [default: made once, kept in perennial.key]";
+    database_url "DATABASE_URL" "URL": "Where the data lives: sqlite:// and a path, or postgres://user:password@host/database [default: sqlite://perennial.db]";
+    jwt_secret_key "JWT_SECRET_KEY" "SECRETS": "One or more secrets of at least 32 bytes, comma-separated: the first signs, all verify; required with PostgreSQL [default: made once, kept in perennial.key]";
     access_token_ttl "ACCESS_TOKEN_TTL" "DURATION": "Life of an access token [default: 15m]";
     token_expiry_hours "TOKEN_EXPIRY_HOURS" "HOURS": "The same as a decimal number of hours, read where ACCESS_TOKEN_TTL is unset";
     refresh_token_ttl "REFRESH_TOKEN_TTL" "DURATION": "Absolute life of a kept sign-in, never extended [default: 30d]";
@@ -85,14 +87,12 @@ impl Arguments {
         let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), |text| {
             text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
         })?;
+        let database =
+            read("DATABASE_URL", self.database_url.as_deref().unwrap_or("sqlite://perennial.db"), parse::database)?;
         Ok(Settings {
             bind,
-            database: read(
-                "DATABASE_URL",
-                self.database_url.as_deref().unwrap_or("sqlite://perennial.db"),
-                parse::database,
-            )?,
-            secret_keys: optional("JWT_SECRET_KEY", &self.jwt_secret_key, parse::secrets)?,
+            secret_keys: self.secret_keys(&database)?,
+            database,
             lifetimes: self.lifetimes()?,
             password_min_length: read(
                 "PASSWORD_MIN_LENGTH",
@@ -115,6 +115,16 @@ impl Arguments {
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
             public_url,
         })
+    }
+
+    /// A key file is of one machine, and the nodes on one server must agree on the keys.
+    fn secret_keys(&self, database: &DatabaseUrl) -> Result<Option<Vec<SecretString>>, SettingError> {
+        let keys = optional("JWT_SECRET_KEY", &self.jwt_secret_key, parse::secrets)?;
+        if keys.is_none() && matches!(database, DatabaseUrl::Postgres(_)) {
+            let problem = "is required with PostgreSQL, and the same on every node; `perennial secret` makes one";
+            return Err(SettingError { name: "JWT_SECRET_KEY", problem: problem.to_owned() });
+        }
+        Ok(keys)
     }
 
     fn lifetimes(&self) -> Result<Lifetimes, SettingError> {
@@ -216,6 +226,15 @@ mod tests {
         );
         let bad = Arguments { jwt_secret_key: Some("hunter2".into()), ..Arguments::default() };
         assert!(error(bad).is_some_and(|line| line.starts_with("JWT_SECRET_KEY: takes") && !line.contains("hunter2")));
+    }
+
+    #[test]
+    fn a_server_of_many_nodes_needs_a_key_that_they_share() {
+        let postgres = Arguments { database_url: Some("postgres://localhost/x".into()), ..Arguments::default() };
+        assert!(error(postgres.clone()).is_some_and(|line| line.starts_with("JWT_SECRET_KEY: is required")));
+        assert_eq!(error(Arguments { jwt_secret_key: Some("k".repeat(32)), ..postgres }), None);
+        let wrong = Arguments { database_url: Some("mysql://ada:hunter2@localhost/x".into()), ..Arguments::default() };
+        assert!(error(wrong).is_some_and(|line| line.starts_with("DATABASE_URL: takes") && !line.contains("hunter2")));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 pub use arguments::Arguments;
 pub use public_url::PublicUrl;
 
+pub use crate::domain::database_url::DatabaseUrl;
 use crate::domain::session::Lifetimes;
 
 /// Everything an operator can choose.
@@ -25,7 +26,7 @@ pub struct Settings {
     pub public_url: Option<PublicUrl>,
     /// Where the data lives.
     pub database: DatabaseUrl,
-    /// The secrets of `JWT_SECRET_KEY`; `None` means the key file.
+    /// The secrets of `JWT_SECRET_KEY`; `None` means the key file, which only SQLite has.
     pub secret_keys: Option<Vec<SecretString>>,
     /// How long everything lives.
     pub lifetimes: Lifetimes,
@@ -79,13 +80,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line, for machines.
     Json,
-}
-
-/// Where the data lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A SQLite file.
-    Sqlite(PathBuf),
 }
 
 /// Says which setting makes no sense, and what it takes; it never repeats a value that may be secret.

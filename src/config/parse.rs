@@ -10,8 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 use url::Url;
 
-use super::{DatabaseUrl, LogFormat, Registration};
+use super::{LogFormat, Registration};
 use crate::domain::client::is_deceptive;
+use crate::domain::database_url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// Bytes of a signing secret at least: HS256 needs a key as long as its hash (RFC 7518 section 3.2).
 const SECRET_MIN_BYTES: usize = 32;
@@ -100,9 +101,7 @@ pub(super) fn secrets(text: &str) -> Result<Vec<SecretString>, Takes> {
 
 /// Reads where the data lives.
 pub(super) fn database(text: &str) -> Result<DatabaseUrl, Takes> {
-    let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '\0']));
-    path.map(|path| DatabaseUrl::Sqlite(PathBuf::from(path)))
-        .ok_or_else(|| "takes sqlite:// and the path of a file, such as sqlite://perennial.db".to_owned())
+    text.parse().map_err(|error: InvalidDatabaseUrl| error.to_string())
 }
 
 /// Reads where mail goes, as the mail library understands it.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod client;
 pub mod clock;
+pub mod database_url;
 pub mod device;
 pub mod event;
 pub mod id;

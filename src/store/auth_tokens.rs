@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use time::OffsetDateTime;
 
-use super::connection::Connection;
+use super::Connection;
 use super::error::StoreError;
 use super::schema::auth_tokens;
 use super::times::seconds;

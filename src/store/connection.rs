@@ -1,119 +1,155 @@
-//! Connections: opened with the pragmas that durability and patience ask for.
+//! One kind of connection for both databases, and where they come from.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection as _, ConnectionError, SqliteConnection};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use diesel::r2d2::R2D2Connection;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::{PgConnection, SqliteConnection};
 
 use super::error::StoreError;
+use super::postgres::{PostgresServer, takes_writes};
+use super::sqlite::SqliteFile;
+use crate::domain::database_url::DatabaseUrl;
 
 /// The one kind of connection that the queries of the store run on.
-pub type Connection = SqliteConnection;
-
-/// How long a connection waits for another's lock; it comes first, because the first look at a file takes one already,
-/// and another process may be making it at this moment.
-const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
-
-/// `synchronous=FULL` in WAL: what was answered survives power loss.
-const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
-
-/// Characters of a path that mean something else in a URI.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
-
-/// Switches to WAL tried at most; whoever loses to another process finds the work done the next time.
-const SWITCHES: usize = 8;
-
-/// Opens connections to one SQLite file.
-#[derive(Debug, Clone)]
-pub(super) struct Manager {
-    path: PathBuf,
+#[derive(diesel::MultiConnection)]
+pub enum AnyConnection {
+    /// To a SQLite file.
+    Sqlite(SqliteConnection),
+    /// To a PostgreSQL server.
+    Postgres(PgConnection),
 }
 
-impl Manager {
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+impl std::fmt::Debug for AnyConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AnyConnection")
     }
+}
 
-    /// Makes the file, for its owner alone, unless it is there.
-    ///
-    /// SQLite would make it readable by everyone; its WAL files take over the mode found here.
-    pub(super) fn create(&self) -> Result<(), StoreError> {
-        let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path);
-        made.map(drop).map_err(|error| self.open_error(error.into()))
+/// The place that connections lead to.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A file.
+    Sqlite(SqliteFile),
+    /// A server.
+    Postgres(PostgresServer),
+}
+
+impl From<&DatabaseUrl> for Place {
+    fn from(url: &DatabaseUrl) -> Self {
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::Sqlite(SqliteFile::at(path)),
+            DatabaseUrl::Postgres(url) => Self::Postgres(PostgresServer::at(url)),
+        }
     }
+}
 
-    /// Opens a connection that changes nothing, not even when it goes: for looking before touching.
-    ///
-    /// The last connection to go moves what a killed process left in the WAL into the file; one that may only read
-    /// does not. Without a WAL it would make one and leave it behind, and an ordinary one has nothing to move.
-    pub(super) fn look(&self) -> Result<Connection, StoreError> {
-        let left = std::fs::metadata(format!("{}-wal", self.path.display())).is_ok_and(|wal| wal.len() > 0);
-        self.establish(if left { "?mode=ro" } else { "" }).map_err(|error| self.open_error(error.into()))
-    }
-
+impl Place {
     /// Opens a connection for work.
-    pub(super) fn open(&self) -> Result<Connection, StoreError> {
-        let mut connection = self.establish("").map_err(|error| self.open_error(error.into()))?;
-        use_wal(&mut connection).map_err(|error| self.open_error(error.into()))?;
-        connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
-        Ok(connection)
+    pub(super) fn open(&self) -> Result<AnyConnection, StoreError> {
+        match self {
+            Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
+            Self::Postgres(server) => server.open().map(AnyConnection::Postgres),
+        }
+    }
+
+    /// Opens a connection for migrations, to a database that is made where that takes no more than a file.
+    pub(super) fn open_to_migrate(&self) -> Result<AnyConnection, StoreError> {
+        match self {
+            Self::Sqlite(file) => {
+                file.create()?;
+                file.open().map(AnyConnection::Sqlite)
+            }
+            Self::Postgres(server) => server.open_unbounded().map(AnyConnection::Postgres),
+        }
+    }
+
+    /// Opens a connection for looking before touching; none where there is nothing yet to look at.
+    pub(super) fn look(&self) -> Result<Option<AnyConnection>, StoreError> {
+        match self {
+            Self::Sqlite(file) if !file.exists() => Ok(None),
+            Self::Sqlite(file) => file.look().map(|connection| Some(AnyConnection::Sqlite(connection))),
+            Self::Postgres(server) => server.open().map(|connection| Some(AnyConnection::Postgres(connection))),
+        }
     }
 
     /// Names the file in an error of the first query, which is when SQLite looks into it.
     pub(super) fn unreadable(&self, error: StoreError) -> StoreError {
-        match error {
-            StoreError::Unavailable(source) => self.open_error(source),
-            other => other,
+        match self {
+            Self::Sqlite(file) => file.unreadable(error),
+            Self::Postgres(_) => error,
         }
-    }
-
-    fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
-        StoreError::Open { path: self.path.clone(), source }
-    }
-
-    fn establish(&self, how: &str) -> Result<Connection, ConnectionError> {
-        // A path is a path: SQLite would read `:memory:` as no file at all, and `?` and `%` in a URI.
-        let path = self.path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
-        let scheme = if path.starts_with('/') { "file://" } else { "file:" };
-        let url = format!("{scheme}{}{how}", utf8_percent_encode(path, PLAIN));
-        let mut connection = SqliteConnection::establish(&url)?;
-        connection.batch_execute(PATIENCE).map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
-        Ok(connection)
     }
 }
 
-/// Switches a database to WAL, or finds that it uses it already.
+/// A connection of the pool, and what it was when the pool last had reason to doubt its connections.
+pub(super) struct Pooled {
+    pub(super) connection: AnyConnection,
+    trusted_since: u64,
+}
+
+/// Makes the connections of a pool, and notices which of them are no good any more.
 ///
-/// SQLite waits for no lock there: two processes that switch at once would wait for each other for ever, so one of them
-/// is refused at once. That one waits for the other's lock to go, where SQLite does wait, and tries again.
-fn use_wal(connection: &mut Connection) -> diesel::QueryResult<()> {
-    for _ in 1..SWITCHES {
-        if connection.batch_execute("PRAGMA journal_mode = WAL;").is_ok() {
-            return Ok(());
-        }
-        connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK;")?;
+/// A server that restarts or fails over takes every connection with it, and each would cost a request its answer before
+/// it is thrown away. To ask each before its use would cost every request a round trip; so whoever first finds one dead
+/// casts a doubt, and those that are older than the doubt are asked before they are used again.
+#[derive(Debug, Clone)]
+pub(super) struct Manager {
+    pub(super) place: Place,
+    doubts: Arc<AtomicU64>,
+}
+
+impl Manager {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, doubts: Arc::default() }
     }
-    connection.batch_execute("PRAGMA journal_mode = WAL;")
+
+    /// Doubts every connection made so far.
+    pub(super) fn doubt(&self) {
+        self.doubts.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Tells whether an error says that its connection, and so perhaps every other, leads nowhere.
+pub(super) fn is_lost(error: &StoreError) -> bool {
+    let StoreError::Unavailable(source) = error else { return false };
+    let kind = match source.downcast_ref::<Error>() {
+        Some(Error::DatabaseError(kind, _)) => kind,
+        Some(Error::BrokenTransactionManager) => return true,
+        _ => return false,
+    };
+    matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::ReadOnlyTransaction)
 }
 
 impl r2d2::ManageConnection for Manager {
-    type Connection = Connection;
+    type Connection = Pooled;
     type Error = StoreError;
 
-    fn connect(&self) -> Result<Connection, StoreError> {
-        self.open()
+    fn connect(&self) -> Result<Pooled, StoreError> {
+        let trusted_since = self.doubts.load(Ordering::SeqCst);
+        Ok(Pooled { connection: self.place.open()?, trusted_since })
     }
 
-    fn is_valid(&self, connection: &mut Connection) -> Result<(), StoreError> {
-        connection.batch_execute("SELECT 1").map_err(StoreError::from)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), StoreError> {
+        let doubts = self.doubts.load(Ordering::SeqCst);
+        if pooled.trusted_since == doubts {
+            return Ok(());
+        }
+        match &mut pooled.connection {
+            AnyConnection::Sqlite(connection) => connection.batch_execute("SELECT 1")?,
+            AnyConnection::Postgres(connection) => {
+                if !takes_writes(connection)? {
+                    return Err(StoreError::Unavailable("the server takes no writes".into()));
+                }
+            }
+        }
+        pooled.trusted_since = doubts;
+        Ok(())
     }
 
-    fn has_broken(&self, _connection: &mut Connection) -> bool {
-        // A SQLite connection is a file handle: it does not break by itself, and a panic in a query ends with a
-        // rolled-back transaction.
-        false
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.connection.is_broken()
     }
 }

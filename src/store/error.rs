@@ -1,18 +1,19 @@
 //! What can go wrong with the data.
 
-use std::path::PathBuf;
-
 /// Why the store has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot answer now: busy, full, away. Nothing was changed; a later try may succeed.
+    /// The database cannot answer now: busy, full, away. A later try may succeed.
+    ///
+    /// Of a write nothing is there, with one exception: where the connection to a server was lost while it committed,
+    /// nobody can tell. Whoever retries must be right in both cases.
     #[error("the database is not available: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database cannot be opened at all.
-    #[error("cannot open the database {}: {source}", path.display())]
+    #[error("cannot open the database {place}: {source}")]
     Open {
-        /// The file.
-        path: PathBuf,
+        /// The file or the server.
+        place: String,
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::connection::Connection;
+use super::Connection;
 use super::error::StoreError;
 use super::schema::auth_events;
 use super::times::{moment, seconds};

@@ -1,7 +1,9 @@
 //! The only SQL: functions named for their outcome, and the [`Database`] that runs them.
 //!
-//! Reads go through a small pool; writes go through one thread, where those that wait share one transaction and so one
-//! `fsync`. Conditional writes decide by the number of rows they touched.
+//! One code for SQLite and PostgreSQL: a query that both understand is written once, and the few places where they differ
+//! match on the [`Connection`]. Reads go through a small pool. Writes to a file go through one thread, where those that
+//! wait share one transaction and so one `fsync`; a server does that by itself, and takes them on every connection.
+//! Conditional writes decide by the number of rows they touched.
 
 pub mod auth_tokens;
 pub mod changes;
@@ -11,13 +13,15 @@ mod error;
 pub mod events;
 mod migrations;
 pub mod peppers;
+mod postgres;
 mod schema;
 pub mod sessions;
+mod sqlite;
 mod times;
 pub mod users;
 mod writer;
 
-pub use connection::Connection;
-pub use database::{Closing, Database, Health};
+pub use connection::AnyConnection as Connection;
+pub use database::{Claim, Closing, Database, Duty, Health};
 pub use error::StoreError;
 pub use migrations::MigrationReport;

@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::connection::Connection;
+use super::Connection;
 use super::error::StoreError;
+use super::postgres::{Lock, lock};
 use super::schema::peppers;
 use super::times::seconds;
 use crate::domain::password::{Pepper, PepperId};
@@ -23,6 +24,9 @@ pub fn find_or_insert(
     fresh: &Zeroizing<[u8; 32]>,
     now: OffsetDateTime,
 ) -> Result<Pepper, StoreError> {
+    if let Connection::Postgres(server) = connection {
+        lock(server, Lock::FirstRows)?;
+    }
     let newest = peppers::table.order(peppers::id.desc()).select((peppers::id, peppers::key));
     if let Some((id, key)) = newest.first::<(i64, Vec<u8>)>(connection).optional()? {
         return Ok(Pepper { id: PepperId(id), key: Zeroizing::new(key) });

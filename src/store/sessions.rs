@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use time::OffsetDateTime;
 
-use super::connection::Connection;
+use super::Connection;
 use super::error::StoreError;
 use super::schema::{sessions, users};
 use super::times::{moment, seconds};
@@ -101,6 +101,17 @@ pub struct Swap {
     pub address: String,
 }
 
+/// The row of a sign-in, if it still stands as it was read and was not revoked.
+macro_rules! unmoved {
+    ($read:expr) => {
+        sessions::table
+            .find($read.id.to_string())
+            .filter(sessions::generation.eq($read.generation))
+            .filter(sessions::token_hash.eq($read.token_hash.as_bytes().as_slice()))
+            .filter(sessions::revoked_at.is_null())
+    };
+}
+
 /// Adds the row of a new sign-in.
 ///
 /// # Errors
@@ -140,12 +151,7 @@ pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Opti
 /// # Errors
 /// If the database cannot write.
 pub fn swap(connection: &mut Connection, session: &Session, swap: &Swap) -> Result<bool, StoreError> {
-    let unchanged = sessions::table
-        .find(session.id.to_string())
-        .filter(sessions::generation.eq(session.generation))
-        .filter(sessions::token_hash.eq(session.token_hash.as_bytes().as_slice()))
-        .filter(sessions::revoked_at.is_null());
-    let changed = diesel::update(unchanged)
+    let changed = diesel::update(unmoved!(session))
         .set((
             sessions::generation.eq(swap.generation),
             sessions::token_hash.eq(swap.token_hash.as_bytes().as_slice()),
@@ -175,6 +181,22 @@ pub fn revoke(
     Ok(changed == 1)
 }
 
+/// Ends a sign-in for good if its row still stands as it was read; returns whether this call did.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn revoke_unmoved(
+    connection: &mut Connection,
+    read: &Session,
+    because: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let changed = diesel::update(unmoved!(read))
+        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
+        .execute(connection)?;
+    Ok(changed == 1)
+}
+
 /// Ends every sign-in of a user, but for one that may be spared; returns those that this call ended.
 ///
 /// # Errors
@@ -186,17 +208,23 @@ pub fn revoke_all(
     because: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, StoreError> {
-    let spared = spared.map(|id| id.to_string()).unwrap_or_default();
-    let live = sessions::user_id
-        .eq(user.0)
-        .and(sessions::revoked_at.is_null())
-        .and(sessions::expires_at.gt(seconds(now)))
-        .and(sessions::id.ne(spared));
-    let ended = diesel::update(sessions::table.filter(live))
-        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
-        .returning(sessions::id)
-        .get_results::<String>(connection)?;
-    ended.iter().map(|id| id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))).collect()
+    // One by one and in the order of their ids, as `touch` does: two transactions that lock several rows of one user in
+    // different orders would wait for each other.
+    let live = sessions::table
+        .filter(sessions::user_id.eq(user.0))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(seconds(now)))
+        .order(sessions::id)
+        .select(sessions::id)
+        .load::<String>(connection)?;
+    let mut ended = Vec::new();
+    for id in live {
+        let id = id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))?;
+        if spared != Some(id) && revoke(connection, id, because, now)? {
+            ended.push(id);
+        }
+    }
+    Ok(ended)
 }
 
 /// Writes down when sign-ins were last seen; never back in time.
@@ -204,8 +232,10 @@ pub fn revoke_all(
 /// # Errors
 /// If the database cannot write.
 pub fn touch(connection: &mut Connection, seen: &[(SessionId, OffsetDateTime)]) -> Result<(), StoreError> {
+    let mut seen: Vec<_> = seen.iter().map(|(id, at)| (id.to_string(), at)).collect();
+    seen.sort_unstable();
     for (id, at) in seen {
-        let older = sessions::table.find(id.to_string()).filter(sessions::last_seen_at.lt(seconds(*at)));
+        let older = sessions::table.find(id).filter(sessions::last_seen_at.lt(seconds(*at)));
         diesel::update(older).set(sessions::last_seen_at.eq(seconds(*at))).execute(connection)?;
     }
     Ok(())

@@ -1,11 +1,13 @@
 //! The rows of users.
 
+use diesel::Connection as _;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use time::OffsetDateTime;
 
-use super::connection::Connection;
+use super::Connection;
 use super::error::StoreError;
+use super::postgres::{Lock, lock};
 use super::schema::users;
 use super::times::{moment, seconds};
 use crate::domain::id::UserId;
@@ -50,7 +52,8 @@ pub enum Inserted {
 
 /// Adds a user; the first of all becomes an administrator.
 ///
-/// Counting and adding are one transaction, so two people who are first at once do not both become one.
+/// Two people who are first at once do not both become one: writes to a file take turns, and on a server they are made
+/// to while there is nobody yet.
 ///
 /// # Errors
 /// If the database cannot write.
@@ -61,7 +64,7 @@ pub fn insert(
     password_hash: &str,
     now: OffsetDateTime,
 ) -> Result<Inserted, StoreError> {
-    let role = if any(connection)? { Role::User } else { Role::Admin };
+    let role = if is_first(connection)? { Role::Admin } else { Role::User };
     let row = (
         users::email.eq(email.as_str()),
         users::full_name.eq(full_name.as_str()),
@@ -70,7 +73,11 @@ pub fn insert(
         users::is_active.eq(true),
         users::created_at.eq(seconds(now)),
     );
-    match diesel::insert_into(users::table).values(row).returning(users::id).get_result::<i64>(connection) {
+    // A savepoint: on a server, a refused row would take the whole transaction with it.
+    let inserted = connection.transaction(|connection| {
+        diesel::insert_into(users::table).values(row).returning(users::id).get_result::<i64>(connection)
+    });
+    match inserted {
         Ok(id) => Ok(Inserted::User(User {
             id: UserId(id),
             email: email.as_str().to_owned(),
@@ -83,6 +90,16 @@ pub fn insert(
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
         Err(error) => Err(error.into()),
     }
+}
+
+fn is_first(connection: &mut Connection) -> Result<bool, StoreError> {
+    if any(connection)? {
+        return Ok(false);
+    }
+    if let Connection::Postgres(server) = connection {
+        lock(server, Lock::FirstRows)?;
+    }
+    Ok(!any(connection)?)
 }
 
 /// Tells whether there is any account at all.

@@ -11,11 +11,15 @@ use std::thread::{self, JoinHandle};
 use diesel::Connection as _;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
-use super::connection::{Connection, Manager};
+use super::Connection;
 use super::error::StoreError;
+use super::sqlite::SqliteFile;
 
 /// Writes that share a commit at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
+
+/// Begins, commits and rolls back on a connection of either kind.
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// What is left to do for a write once its batch is committed or lost.
 type Settle = Box<dyn FnOnce(Result<(), BatchLost>) + Send>;
@@ -37,8 +41,8 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Opens the writing connection and starts its thread.
-    pub(super) fn start(manager: &Manager) -> Result<Self, StoreError> {
-        let connection = manager.open()?;
+    pub(super) fn start(file: &SqliteFile) -> Result<Self, StoreError> {
+        let connection = Connection::Sqlite(file.open()?);
         let (jobs, queue) = channel();
         let thread = thread::Builder::new()
             .name("perennial-writer".to_owned())
@@ -111,7 +115,10 @@ fn commit(
     settles: &mut Vec<Settle>,
 ) -> Result<(), BatchLost> {
     // IMMEDIATE: a transaction that starts by reading and then wants to write would be refused without waiting.
-    let begun = AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE");
+    let begun = match connection {
+        Connection::Sqlite(file) => AnsiTransactionManager::begin_transaction_sql(file, "BEGIN IMMEDIATE"),
+        Connection::Postgres(server) => AnsiTransactionManager::begin_transaction(server),
+    };
     if let Err(error) = begun {
         // The jobs must still hear of it; outside a transaction they cannot run, so they are answered by their drop.
         drop(batch.collect::<Vec<_>>());
@@ -120,12 +127,12 @@ fn commit(
     for job in batch {
         settles.push(job(connection));
     }
-    AnsiTransactionManager::commit_transaction(connection).map_err(|error| BatchLost(error.to_string()))
+    Transactions::commit_transaction(connection).map_err(|error| BatchLost(error.to_string()))
 }
 
 fn roll_back(connection: &mut Connection) {
-    while let Ok(Some(_)) = AnsiTransactionManager::transaction_manager_status_mut(connection).transaction_depth() {
-        if let Err(error) = AnsiTransactionManager::rollback_transaction(connection) {
+    while let Ok(Some(_)) = Transactions::transaction_manager_status_mut(connection).transaction_depth() {
+        if let Err(error) = Transactions::rollback_transaction(connection) {
             tracing::error!(%error, "cannot roll a lost batch back");
             return;
         }

@@ -24,6 +24,7 @@ mod kill;
 mod model;
 mod outages;
 mod pages;
+mod postgres;
 mod process;
 mod promise_http;
 mod retention;

@@ -7,7 +7,7 @@ use perennial::domain::clock::Clock;
 use perennial::store::Database;
 use time::Duration;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, blob, url_in};
 
 /// Cleans up the database of `app` on a thread of its own, as the background does.
 fn sweep(app: &TestApp, pause: impl FnMut() -> Continue + Send) -> Swept {
@@ -15,10 +15,10 @@ fn sweep(app: &TestApp, pause: impl FnMut() -> Continue + Send) -> Swept {
 }
 
 fn run<T: Send>(app: &TestApp, work: impl FnOnce(Retention) -> T + Send) -> T {
-    let (path, clock) = (app.folder().join("perennial.db"), Arc::clone(&app.clock) as Arc<dyn Clock>);
+    let (url, clock) = (url_in(&app.folder()).parse().unwrap(), Arc::clone(&app.clock) as Arc<dyn Clock>);
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            let (database, _) = Database::open(&path).unwrap();
+            let (database, _) = Database::open(&url).unwrap();
             work(Retention::new(database, clock, Duration::days(180)))
         });
         thread.join().unwrap()
@@ -68,7 +68,8 @@ async fn spent_tokens_go_and_unused_ones_stay() {
     for (number, expires, used) in [(1, now - 1, "NULL"), (2, now + 60, "NULL"), (3, now + 60, "1"), (4, now - 1, "1")]
     {
         app.rows().execute(&format!(
-            "INSERT INTO auth_tokens VALUES (CAST(zeroblob(31) || x'0{number}' AS BLOB), 'password_reset', 1, 'ada@example.org', 1, {expires}, {used})"
+            "INSERT INTO auth_tokens VALUES ({}, 'password_reset', 1, 'ada@example.org', 1, {expires}, {used})",
+            blob(&[number; 32])
         ));
     }
     assert_eq!(sweep(&app, || Continue::Yes).tokens, 3);
@@ -79,10 +80,11 @@ async fn spent_tokens_go_and_unused_ones_stay() {
 async fn a_sweep_goes_in_batches_and_can_be_stopped_between_them() {
     let app = TestApp::start().await;
     app.signed_in().await;
-    app.rows().execute(
+    let hash = blob(&[0; 32]);
+    app.rows().execute(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
-         INSERT INTO sessions SELECT printf('%022d', i), 1, 0, zeroblob(32), NULL, 1, 1, 1, 1, 1, 1, NULL, NULL, '', '' FROM n",
-    );
+         INSERT INTO sessions SELECT CAST(10000000000 + i AS TEXT) || 'AAAAAAAAAAA', 1, 0, {hash}, NULL, 1, 1, 1, 1, 1, TRUE, NULL, NULL, '', '' FROM n"
+    ));
     let mut pauses = 0;
     let swept = sweep(&app, || {
         pauses += 1;

@@ -146,7 +146,7 @@ async fn a_user_who_is_activated_again_signs_in_anew() {
 async fn a_user_who_is_deleted_is_out() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
-    app.rows().execute("PRAGMA foreign_keys = OFF; DELETE FROM users");
+    app.rows().execute("DELETE FROM users");
     app.catch_up();
     let answer = browser.get("/dashboard").await;
     assert_eq!((answer.status, answer.cleared().len()), (StatusCode::SEE_OTHER, 2));

@@ -18,6 +18,7 @@ use super::random::Random;
 use super::settings::honest;
 use super::steps::Step;
 use super::world::{LateAnswers, Party, Setting, World};
+use crate::support::url_in;
 
 /// Walks of a run that does not say how many.
 const WALKS: u64 = 12;
@@ -113,8 +114,8 @@ fn as_stored(replacement: Replacement) -> Swap {
 
 /// Opens two nodes on one new file, which has one user.
 fn two_nodes(folder: &tempfile::TempDir) -> [Database; 2] {
-    let path = folder.path().join("walk.db");
-    let nodes = [(); 2].map(|()| Database::open(&path).unwrap().0);
+    let url = url_in(folder.path()).parse().unwrap();
+    let nodes = [(); 2].map(|()| Database::open(&url).unwrap().0);
     let added = nodes[0].write_blocking(|connection| {
         let (email, name) = ("owner@example.com".parse::<Email>(), "Owner".parse::<FullName>());
         let (Ok(email), Ok(name)) = (email, name) else { return Err(StoreError::Corrupt("a bad name")) };

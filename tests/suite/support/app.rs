@@ -21,7 +21,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use super::browser::Browser;
-use super::database::Rows;
+use super::database::{Rows, url_in};
 
 /// When every test begins: later than the machine's own clock, which the database's triggers go by.
 pub const START: OffsetDateTime = datetime!(2060-03-01 09:00 UTC);
@@ -62,7 +62,7 @@ impl TestApp {
         let mut arguments = Arguments {
             jwt_secret_key: Some("a key of the test suite with 32 bytes or more".to_owned()),
             bcrypt_cost: Some("4".to_owned()),
-            database_url: Some(format!("sqlite://{}", folder.path().join("perennial.db").display())),
+            database_url: Some(url_in(folder.path())),
             ..Arguments::default()
         };
         change(&mut arguments);

@@ -1,14 +1,71 @@
 //! The database as somebody with a SQL prompt sees it.
+//!
+//! Every test has its own, named after the folder of the test: a file in it, or, where the whole suite is run on a
+//! server, a database on that.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use diesel::Connection as _;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{QueryableByName, SqliteConnection, sql_query};
+use perennial::store::Connection;
+
+use super::postgres;
+
+/// Set where the suite is run on a PostgreSQL server: the URL of a database there, migrated and empty, of which every
+/// test gets a copy.
+pub const POSTGRES: &str = "PERENNIAL_TEST_POSTGRES";
+
+/// Returns the URL of the database that belongs to a folder; a server makes it the first time it is asked for.
+pub fn url_in(folder: &Path) -> String {
+    static MADE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
+    let Ok(template) = std::env::var(POSTGRES) else {
+        return format!("sqlite://{}", folder.join("perennial.db").display());
+    };
+    let (server, template_name) = template.rsplit_once('/').unwrap();
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if made.get_or_insert_default().insert(name.to_owned()) {
+        postgres::create(&format!("{server}/postgres"), name, template_name);
+    }
+    format!("{server}/{name}")
+}
+
+/// Tells whether the suite is run on a PostgreSQL server.
+pub fn on_postgres() -> bool {
+    std::env::var_os(POSTGRES).is_some()
+}
+
+/// Writes bytes as a literal of SQL.
+pub fn blob(bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    if on_postgres() { format!(r"'\x{hex}'::bytea") } else { format!("x'{hex}'") }
+}
+
+/// Writes a column of bytes as an expression of text.
+pub fn hex(column: &str) -> String {
+    if on_postgres() { format!("encode({column}, 'hex')") } else { format!("lower(hex({column}))") }
+}
+
+/// Returns everything that is stored for a folder: its files, or the text of every row on the server, where bytes are
+/// written in hexadecimal.
+pub fn everything_stored(folder: &Path) -> Vec<u8> {
+    if on_postgres() {
+        let mut rows = Rows::of(folder);
+        let tables = ["users", "sessions", "auth_tokens", "auth_events", "peppers", "changes"];
+        let text = |table| format!("SELECT coalesce(string_agg(row::text, ' '), '') FROM {table} AS row");
+        return tables.iter().flat_map(|table| rows.text(&text(table)).into_bytes()).collect();
+    }
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.filter(|path| path.to_str().unwrap().contains(".db")).flat_map(|path| std::fs::read(path).unwrap()).collect()
+}
 
 /// A connection of the test's own.
-pub struct Rows(SqliteConnection);
+pub struct Rows(Connection);
 
 /// A row of the audit trail.
 #[derive(Debug, QueryableByName)]
@@ -32,12 +89,19 @@ impl AuditEvent {
 }
 
 impl Rows {
-    /// Opens the database in a folder.
+    /// Opens the database that belongs to a folder.
     pub fn of(folder: &Path) -> Self {
-        let path = folder.join("perennial.db");
-        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        Self::at(&url_in(folder))
+    }
+
+    /// Opens a database by its URL.
+    pub fn at(url: &str) -> Self {
+        let Some(path) = url.strip_prefix("sqlite://") else {
+            return Self(Connection::Postgres(PgConnection::establish(url).unwrap()));
+        };
+        let mut connection = SqliteConnection::establish(path).unwrap();
         connection.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
-        Self(connection)
+        Self(Connection::Sqlite(connection))
     }
 
     /// Runs statements.
@@ -82,8 +146,11 @@ impl Rows {
         self.number(&format!("SELECT count(*) FROM auth_events WHERE event_type = '{event_type}'"))
     }
 
-    /// Returns what SQLite says of the whole file: `ok`, or the damage.
+    /// Returns what SQLite says of the whole file: `ok`, or the damage. A server has no such question.
     pub fn integrity(&mut self) -> String {
+        if matches!(self.0, Connection::Postgres(_)) {
+            return "ok".to_owned();
+        }
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = Text)]

@@ -9,13 +9,14 @@ mod jar;
 pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod patience;
+pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};
-pub use database::{AuditEvent, Rows};
+pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, url_in};
 pub use jar::SetCookie;
 
 /// A password that meets the policy.

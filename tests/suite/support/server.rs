@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::database::{on_postgres, url_in};
 use super::patience::until;
 
 /// Ports below the range from which systems take those of outgoing connections, so that nobody takes one away while a
@@ -54,7 +55,12 @@ impl Launch {
     /// Prepares a start with a cheap password hash, on a port that the system chooses.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         let launch = Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new() };
-        launch.set("BIND", "127.0.0.1:0").set("BCRYPT_COST", "4")
+        let launch = launch.set("BIND", "127.0.0.1:0").set("BCRYPT_COST", "4");
+        if on_postgres() {
+            let launch = launch.set("JWT_SECRET_KEY", "a key of the test suite with 32 bytes or more");
+            return launch.set("DATABASE_URL", &url_in(folder));
+        }
+        launch
     }
 
     /// Listens on a port that is known beforehand.

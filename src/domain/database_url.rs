@@ -1,0 +1,213 @@
+//! Where the data lives.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Whether this build can speak TLS to PostgreSQL.
+pub const POSTGRES_TLS: bool = cfg!(feature = "postgres-tls");
+
+/// A SQLite file, or a PostgreSQL server.
+#[derive(Debug, Clone)]
+pub enum DatabaseUrl {
+    /// A SQLite file: one machine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server: any number of machines.
+    Postgres(PostgresUrl),
+}
+
+impl DatabaseUrl {
+    /// Names it for a person, without a password.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Postgres(url) => url.shown(),
+        }
+    }
+}
+
+/// The URL of a PostgreSQL server, as libpq reads it: several hosts with commas between them, and parameters, may be in
+/// it, and a password often is.
+#[derive(Debug, Clone)]
+pub struct PostgresUrl(SecretString);
+
+/// Says what a text lacks to be the URL of a database; it never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDatabaseUrl {
+    /// It is none.
+    #[error(
+        "takes sqlite:// and the path of a file, such as sqlite://perennial.db, or postgres://user:password@host/database"
+    )]
+    Form,
+    /// It asks for TLS, which this build lacks.
+    #[error(
+        "asks for TLS, which this build cannot speak to PostgreSQL: build it with --features postgres-tls, or take sslmode out"
+    )]
+    NoTls,
+    /// It leads over a network, and nothing says that it may go unencrypted.
+    #[error(
+        "leads over a network, and this build cannot speak TLS to PostgreSQL: build it with --features postgres-tls, or say ?sslmode=disable where the network is private"
+    )]
+    InTheClear,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            let url = PostgresUrl(text.into());
+            url.check(POSTGRES_TLS)?;
+            return Ok(Self::Postgres(url));
+        }
+        let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '\0']));
+        path.map(|path| Self::Sqlite(PathBuf::from(path))).ok_or(InvalidDatabaseUrl::Form)
+    }
+}
+
+/// The parts of a URL that matter here.
+struct Parts<'a> {
+    authority: &'a str,
+    path: &'a str,
+    parameters: Vec<(String, String)>,
+}
+
+impl PostgresUrl {
+    /// Returns the URL with `defaults` for the parameters that it does not set itself.
+    ///
+    /// Over a network TLS is one of them: libpq would go on without it where the server does not offer it.
+    pub fn with_defaults(&self, defaults: &[(&str, &str)]) -> SecretString {
+        let text = self.0.expose_secret();
+        let Parts { parameters, .. } = self.parts();
+        let is_set = |name: &str| parameters.iter().any(|(set, _)| set == name);
+        let tls = (POSTGRES_TLS && !self.is_local()).then_some(("sslmode", "require"));
+        let mut added = form_urlencoded::Serializer::new(String::new());
+        added.extend_pairs(defaults.iter().copied().chain(tls).filter(|(name, _)| !is_set(name)));
+        // libpq reads percent-encoding and takes a plus sign as it is.
+        let added = added.finish().replace('+', "%20");
+        let between = if text.contains('?') { '&' } else { '?' };
+        format!("{text}{between}{added}").into()
+    }
+
+    /// Names the server and the database for a person, without a password.
+    pub fn shown(&self) -> String {
+        let Parts { path, .. } = self.parts();
+        let hosts = self.hosts();
+        let host = if hosts.is_empty() { "this machine".to_owned() } else { hosts.join(",") };
+        let database = percent_decode_str(path).decode_utf8_lossy();
+        if database.is_empty() { format!("PostgreSQL on {host}") } else { format!("PostgreSQL on {host}, {database}") }
+    }
+
+    fn check(&self, tls: bool) -> Result<(), InvalidDatabaseUrl> {
+        let text = self.0.expose_secret();
+        if text.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
+            return Err(InvalidDatabaseUrl::Form);
+        }
+        let Parts { parameters, .. } = self.parts();
+        let mode = parameters.iter().rev().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.as_str());
+        match mode {
+            _ if tls => Ok(()),
+            Some("disable") => Ok(()),
+            Some("require" | "verify-ca" | "verify-full") => Err(InvalidDatabaseUrl::NoTls),
+            _ if self.is_local() => Ok(()),
+            _ => Err(InvalidDatabaseUrl::InTheClear),
+        }
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let text = self.0.expose_secret();
+        let (_, rest) = text.split_once("://").unwrap_or_default();
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        Parts { authority, path, parameters: pairs.map(|(name, value)| (decoded(name), decoded(value))).collect() }
+    }
+
+    /// Returns the hosts without their ports; none where the URL leaves libpq its choice, a socket on this machine.
+    fn hosts(&self) -> Vec<String> {
+        let Parts { authority, parameters, .. } = self.parts();
+        let named = parameters.iter().rev().find(|(name, _)| name == "hostaddr" || name == "host");
+        let hosts = match named {
+            Some((_, hosts)) => hosts.split(',').map(str::to_owned).collect(),
+            None => {
+                let servers = authority.rsplit_once('@').map_or(authority, |(_, servers)| servers);
+                servers.split(',').map(without_port).collect::<Vec<_>>()
+            }
+        };
+        hosts.into_iter().filter(|host| !host.is_empty()).collect()
+    }
+
+    /// Tells whether nothing of it leaves this machine.
+    fn is_local(&self) -> bool {
+        self.hosts().iter().all(|host| {
+            host.starts_with('/') || host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        })
+    }
+}
+
+fn without_port(server: &str) -> String {
+    let host = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => server.split(':').next().unwrap_or_default(),
+    };
+    percent_decode_str(host).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(text: &str) -> PostgresUrl {
+        PostgresUrl(text.into())
+    }
+
+    #[test]
+    fn a_file_and_a_server_are_told_apart() {
+        assert!(matches!("sqlite://a b.db".parse(), Ok(DatabaseUrl::Sqlite(path)) if *path == *"a b.db"));
+        for text in ["postgres://localhost/perennial", "postgresql:///perennial?host=/run/postgresql", "postgres://"] {
+            assert!(matches!(text.parse(), Ok(DatabaseUrl::Postgres(_))), "{text}");
+        }
+        for text in ["", "perennial.db", "sqlite://", "sqlite://a?mode=ro", "mysql://localhost/x", "postgres://a b/c"] {
+            assert_eq!(text.parse::<DatabaseUrl>().err(), Some(InvalidDatabaseUrl::Form), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_the_machine_in_the_clear_unless_that_is_said() {
+        for local in [
+            "postgres://ada:pass@localhost:5433/db",
+            "postgres://127.0.0.1,[::1]:5433/db",
+            "postgres://%2Frun%2Fpostgresql/db",
+            "postgres://elsewhere/db?host=/run/postgresql",
+            "postgres://elsewhere/db?sslmode=disable",
+        ] {
+            assert_eq!(postgres(local).check(false), Ok(()), "{local}");
+        }
+        for remote in
+            ["postgres://ada:pass@db.example.org/db", "postgres://localhost,10.0.0.2/db", "postgres:///?host=db"]
+        {
+            assert_eq!(postgres(remote).check(false), Err(InvalidDatabaseUrl::InTheClear), "{remote}");
+            assert_eq!(postgres(remote).check(true), Ok(()), "{remote}");
+        }
+        let encrypted = postgres("postgres://localhost/db?sslmode=verify-full");
+        assert_eq!(encrypted.check(false), Err(InvalidDatabaseUrl::NoTls));
+    }
+
+    #[test]
+    fn a_default_does_not_override_what_the_url_says() {
+        let text = postgres("postgres://localhost/db?connect_timeout=9")
+            .with_defaults(&[("connect_timeout", "2"), ("application_name", "a b")]);
+        assert_eq!(text.expose_secret(), "postgres://localhost/db?connect_timeout=9&application_name=a%20b");
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let url = postgres("postgres://ada:hunter2@db.example.org:5433,[::1]/perennial?password=hunter2");
+        assert_eq!(url.shown(), "PostgreSQL on db.example.org,::1, perennial");
+        assert!(!format!("{url:?}").contains("hunter2"));
+    }
+}

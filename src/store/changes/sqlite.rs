@@ -1,0 +1,49 @@
+//! Following a file: writers take turns, so the table grows in the order of its numbers.
+
+use diesel::prelude::*;
+
+use super::super::error::StoreError;
+use super::super::schema::changes;
+use super::super::sqlite::data_version;
+use super::{Change, read};
+
+/// Changes read in one go at most; the rest comes with the next.
+const PAGE: i64 = 1000;
+
+/// Stands at a row of the table.
+pub(super) struct Reader {
+    connection: SqliteConnection,
+    version: Option<i32>,
+    last: i64,
+}
+
+impl Reader {
+    pub(super) fn start(mut connection: SqliteConnection) -> Result<Self, StoreError> {
+        let last = changes::table.select(diesel::dsl::max(changes::sequence)).first::<Option<i64>>(&mut connection)?;
+        Ok(Self { connection, version: None, last: last.unwrap_or(0) })
+    }
+
+    /// Returns what changed since the last call; without a change anywhere in the database, it reads no table.
+    pub(super) fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
+        let version = data_version(&mut self.connection)?;
+        if self.version == Some(version) {
+            return Ok(Vec::new());
+        }
+        let (mut found, mut last) = (Vec::new(), self.last);
+        loop {
+            let page = changes::table
+                .filter(changes::sequence.gt(last))
+                .order(changes::sequence)
+                .limit(PAGE)
+                .select((changes::sequence, changes::subject, changes::subject_id))
+                .load::<(i64, String, String)>(&mut self.connection)?;
+            found.extend(page.iter().filter_map(|(_, subject, id)| read(subject, id)));
+            match page.last() {
+                Some((sequence, ..)) => last = *sequence,
+                None => break,
+            }
+        }
+        (self.version, self.last) = (Some(version), last);
+        Ok(found)
+    }
+}

@@ -1,0 +1,88 @@
+//! Connections to a PostgreSQL server: bounded in how long they wait for anything.
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::StoreError;
+use crate::domain::database_url::PostgresUrl;
+
+/// What libpq is told unless the URL says otherwise.
+///
+/// A server that does not answer must not hold a request up: two seconds to connect, and a connection whose other end
+/// is silently gone is noticed within about ten. Of several hosts, the one that takes writes: after a failover, that is
+/// another one.
+const DEFAULTS: [(&str, &str); 8] = [
+    ("application_name", "perennial"),
+    ("connect_timeout", "2"),
+    ("keepalives", "1"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "2"),
+    ("keepalives_count", "2"),
+    ("tcp_user_timeout", "8000"),
+    ("target_session_attrs", "read-write"),
+];
+
+/// Bounds on a statement of a request: somebody else's lock, or a plan gone wrong, ends in a 503 and not in waiting. They
+/// are set and not passed at the start, which poolers refuse. Times of day play no part: every column is a number.
+const BOUNDS: &str = "SET lock_timeout = 2000; SET statement_timeout = 5000; \
+                      SET idle_in_transaction_session_timeout = 10000;";
+
+/// Opens connections to one PostgreSQL server.
+#[derive(Debug, Clone)]
+pub(super) struct PostgresServer {
+    url: SecretString,
+    shown: String,
+}
+
+impl PostgresServer {
+    pub(super) fn at(url: &PostgresUrl) -> Self {
+        Self { url: url.with_defaults(&DEFAULTS), shown: url.shown() }
+    }
+
+    /// Opens a connection for work.
+    pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
+        let mut connection = self.open_unbounded()?;
+        connection.batch_execute(BOUNDS).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
+    }
+
+    /// Opens a connection whose statements may take as long as they need: for migrations.
+    pub(super) fn open_unbounded(&self) -> Result<PgConnection, StoreError> {
+        PgConnection::establish(self.url.expose_secret()).map_err(|error| self.open_error(error.into()))
+    }
+
+    fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+        StoreError::Open { place: self.shown.clone(), source }
+    }
+}
+
+/// Tells whether the server may be written to: after a failover, an old connection may lead to one that follows.
+pub(super) fn takes_writes(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>("NOT pg_is_in_recovery()")).get_result(connection)?)
+}
+
+/// The locks that processes on one server agree on; any number will do, as long as no other program takes it.
+#[derive(Debug, Clone, Copy)]
+#[repr(i64)]
+pub(super) enum Lock {
+    /// Held while migrations run.
+    Migrations = 0x7065_7265_6e6e_0001,
+    /// Held while the first rows of all are made: the first user, the pepper.
+    FirstRows = 0x7065_7265_6e6e_0002,
+    /// Held by the process that does what is to be done once and not once a process.
+    Background = 0x7065_7265_6e6e_0003,
+    /// Held while what is over is deleted.
+    Sweep = 0x7065_7265_6e6e_0004,
+}
+
+/// Waits for a lock and holds it to the end of the transaction.
+pub(super) fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
+    Ok(connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", lock as i64))?)
+}
+
+/// Takes a lock for as long as the connection lives, unless another has it; returns whether it did.
+pub(super) fn try_lock(connection: &mut PgConnection, lock: Lock) -> Result<bool, StoreError> {
+    let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock as i64));
+    Ok(diesel::select(taken).get_result(connection)?)
+}

@@ -1,0 +1,132 @@
+//! Connections to a SQLite file: opened with the pragmas that durability and patience ask for.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Text};
+use diesel::{ConnectionError, QueryableByName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::error::StoreError;
+
+/// How long a connection waits for another's lock; it comes first, because the first look at a file takes one already,
+/// and another process may be making it at this moment.
+const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
+
+/// `synchronous=FULL` in WAL: what was answered survives power loss.
+const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864;";
+
+/// Characters of a path that mean something else in a URI.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+/// Switches to WAL tried at most; whoever loses to another process finds the work done the next time.
+const SWITCHES: usize = 8;
+
+/// Opens connections to one SQLite file.
+#[derive(Debug, Clone)]
+pub(super) struct SqliteFile {
+    path: PathBuf,
+}
+
+impl SqliteFile {
+    pub(super) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Tells whether there is any.
+    pub(super) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Makes the file, for its owner alone, unless it is there.
+    ///
+    /// SQLite would make it readable by everyone; its WAL files take over the mode found here.
+    pub(super) fn create(&self) -> Result<(), StoreError> {
+        let made = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path);
+        made.map(drop).map_err(|error| self.open_error(error.into()))
+    }
+
+    /// Opens a connection that changes nothing, not even when it goes: for looking before touching.
+    ///
+    /// The last connection to go moves what a killed process left in the WAL into the file; one that may only read
+    /// does not. Without a WAL it would make one and leave it behind, and an ordinary one has nothing to move.
+    pub(super) fn look(&self) -> Result<SqliteConnection, StoreError> {
+        let left = std::fs::metadata(format!("{}-wal", self.path.display())).is_ok_and(|wal| wal.len() > 0);
+        self.establish(if left { "?mode=ro" } else { "" }).map_err(|error| self.open_error(error.into()))
+    }
+
+    /// Opens a connection for work.
+    pub(super) fn open(&self) -> Result<SqliteConnection, StoreError> {
+        let mut connection = self.establish("").map_err(|error| self.open_error(error.into()))?;
+        use_wal(&mut connection).map_err(|error| self.open_error(error.into()))?;
+        connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
+    }
+
+    /// Names the file in an error of the first query, which is when SQLite looks into it.
+    pub(super) fn unreadable(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unavailable(source) => self.open_error(source),
+            other => other,
+        }
+    }
+
+    fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
+        StoreError::Open { place: self.path.display().to_string(), source }
+    }
+
+    fn establish(&self, how: &str) -> Result<SqliteConnection, ConnectionError> {
+        // A path is a path: SQLite would read `:memory:` as no file at all, and `?` and `%` in a URI.
+        let path = self.path.to_str().ok_or_else(|| ConnectionError::BadConnection("the path is not UTF-8".into()))?;
+        let scheme = if path.starts_with('/') { "file://" } else { "file:" };
+        let url = format!("{scheme}{}{how}", utf8_percent_encode(path, PLAIN));
+        let mut connection = SqliteConnection::establish(&url)?;
+        connection.batch_execute(PATIENCE).map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        Ok(connection)
+    }
+}
+
+/// Switches a database to WAL, or finds that it uses it already.
+///
+/// SQLite waits for no lock there: two processes that switch at once would wait for each other for ever, so one of them
+/// is refused at once. That one waits for the other's lock to go, where SQLite does wait, and tries again.
+fn use_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
+    for _ in 1..SWITCHES {
+        if connection.batch_execute("PRAGMA journal_mode = WAL;").is_ok() {
+            return Ok(());
+        }
+        connection.batch_execute("BEGIN IMMEDIATE; ROLLBACK;")?;
+    }
+    connection.batch_execute("PRAGMA journal_mode = WAL;")
+}
+
+/// Returns a number that moves whenever another connection has committed: cheap enough to ask fifty times a second.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub(super) fn data_version(connection: &mut SqliteConnection) -> Result<i32, StoreError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Integer)]
+        data_version: i32,
+    }
+    let row: Row = diesel::sql_query("PRAGMA data_version").get_result(connection)?;
+    Ok(row.data_version)
+}
+
+/// Looks for damage; returns it in SQLite's own words.
+///
+/// # Errors
+/// If the database cannot be read.
+pub(super) fn damage(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        quick_check: String,
+    }
+    let found: Vec<Row> = diesel::sql_query("PRAGMA quick_check(1)").load(connection)?;
+    Ok(found.into_iter().map(|row| row.quick_check).find(|words| words != "ok"))
+}

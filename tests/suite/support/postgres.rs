@@ -1,0 +1,135 @@
+//! A PostgreSQL server of the test's own: found where the system has it, in a folder and on a port of its own.
+
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use diesel::{Connection, PgConnection};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::patience::until;
+use super::server::free_port;
+
+/// The user of every database.
+const USER: &str = "perennial";
+
+/// A running server; it is stopped and its data are gone when this is dropped.
+pub(crate) struct Postgres {
+    programs: PathBuf,
+    folder: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Postgres {
+    /// Makes a server and starts it; fails with one line where there is no PostgreSQL to make it with.
+    pub(crate) fn start() -> Self {
+        let programs = programs().expect("this test needs PostgreSQL: install the package postgresql");
+        let folder = tempfile::tempdir().unwrap();
+        if let Some((user, group)) = other_user() {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let mut server = Self { programs, folder, port: free_port(), child: None };
+        let made = server
+            .command("initdb")
+            .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "--pgdata"])
+            .arg(server.data())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        server.run();
+        server
+    }
+
+    fn run(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
+        let child = self
+            .command("postgres")
+            .arg("-D")
+            .arg(self.data())
+            .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"])
+            .args(["-c", "fsync=off", "-c", &format!("unix_socket_directories={}", self.folder.path().display())])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let url = self.url("postgres");
+        until("a PostgreSQL that answers", || PgConnection::establish(&url).ok());
+    }
+
+    /// Makes a database and returns its URL.
+    pub(crate) fn database(&self, name: &str) -> String {
+        create(&self.url("postgres"), name, "template1");
+        self.url(name)
+    }
+
+    /// Returns the URL of a database.
+    pub(crate) fn url(&self, name: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{name}", self.port)
+    }
+
+    fn end(&mut self, signal: Signal) {
+        if let Some(mut child) = self.child.take() {
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            until("the end of PostgreSQL", || child.try_wait().unwrap());
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir(self.folder.path()).env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C");
+        if let Some((user, group)) = other_user() {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.end(Signal::QUIT);
+    }
+}
+
+/// Makes a database from a template, on the server of `url`.
+pub(crate) fn create(url: &str, name: &str, template: &str) {
+    use diesel::connection::SimpleConnection;
+    let mut connection = PgConnection::establish(url).unwrap();
+    connection.batch_execute(&format!(r#"CREATE DATABASE "{name}" TEMPLATE "{template}""#)).unwrap();
+}
+
+/// Returns the folder of the newest server programs.
+fn programs() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort_by_key(|folder| {
+        let version = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+        version.and_then(|name| name.parse::<u32>().ok())
+    });
+    folders.reverse();
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
+}
+
+/// Returns whom the server runs as where the test runs as root, which PostgreSQL refuses.
+fn other_user() -> Option<(u32, u32)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let find = |wanted: &str| {
+        users.lines().find_map(|line| match line.split(':').collect::<Vec<_>>()[..] {
+            [name, _, user, group, ..] if name == wanted => Some((user.parse().unwrap(), group.parse().unwrap())),
+            _ => None,
+        })
+    };
+    find("postgres").or_else(|| find("nobody"))
+}
