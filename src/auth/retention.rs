@@ -8,7 +8,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::domain::clock::Clock;
-use crate::store::{Connection, Database, StoreError, auth_tokens, changes, events, sessions};
+use crate::store::{Claim, Connection, Database, Duty, StoreError, auth_tokens, changes, events, sessions};
 
 /// Rows deleted in one transaction: some milliseconds of the writer.
 const BATCH: i64 = 200;
@@ -65,8 +65,9 @@ impl Retention {
     /// A tombstone stays until its sign-in would have ended by itself: so long it is the evidence against a replay.
     ///
     /// # Errors
-    /// If the database cannot write; the batches before are done.
+    /// `Taken` where another process is at it; if the database cannot write, the batches before are done.
     pub fn sweep(&self, mut pause: impl FnMut() -> Continue) -> Result<Swept, StoreError> {
+        let _claim = self.database.claim(Duty::Sweep)?.ok_or(StoreError::Taken)?;
         let now = self.clock.now();
         let (old_events, old_changes) = (now - self.events_kept, now - CHANGES_KEPT);
         Ok(Swept {
@@ -152,8 +153,9 @@ impl Drop for RetentionThread {
 
 fn work(retention: &Retention, stopped: &Receiver<()>) {
     let mut watch = ClockWatch::new(retention.clock.as_ref());
+    let mut duty = None;
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
-        if !watch.trusts(retention.clock.as_ref()) {
+        if !watch.trusts(retention.clock.as_ref()) || !is_mine(&mut duty, &retention.database) {
             continue;
         }
         let pause = || match stopped.recv_timeout(PAUSE) {
@@ -168,6 +170,17 @@ fn work(retention: &Retention, stopped: &Receiver<()>) {
             Err(error) => tracing::warn!(%error, "the clean-up stopped; it goes on in ten minutes"),
         }
     }
+}
+
+/// Tells whether this is the process that cleans up for all on its database; it takes over where another has gone.
+fn is_mine(duty: &mut Option<Claim>, database: &Database) -> bool {
+    if !duty.as_mut().is_some_and(Claim::holds) {
+        *duty = database.claim(Duty::Background).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot ask who cleans up; the next time is in ten minutes");
+            None
+        });
+    }
+    duty.is_some()
 }
 
 /// Notices that the wall clock was set, by comparing it with the monotonic one.

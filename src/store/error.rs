@@ -17,7 +17,7 @@ pub enum StoreError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The database has migrations that this program does not know.
+    /// The database has migrations that this program does not know, and that shut it out.
     #[error(
         "the database was made by a newer version of perennial (it has migration {version}); run that version, or restore a backup from before it"
     )]
@@ -28,12 +28,12 @@ pub enum StoreError {
     /// A migration failed.
     #[error("cannot migrate the database: {0}")]
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process is doing what only one may do at a time.
+    #[error("another process is doing this at the moment; what it leaves is done the next time")]
+    Taken,
     /// A row that no version of this program could have written.
     #[error("the database holds what it cannot hold: {0}")]
     Corrupt(&'static str),
-    /// The store's threads are gone: the process is about to end.
-    #[error("the store has stopped")]
-    Stopped,
 }
 
 impl From<diesel::result::Error> for StoreError {

@@ -1,4 +1,16 @@
 //! Migrations: embedded, run at the start, never run backwards.
+//!
+//! During an upgrade two versions of the program run on one database, and the older may be started again at any moment.
+//! So a change that the older could stumble over takes two releases: **expand, then contract**.
+//!
+//! 1. The release that needs the change *expands*: it adds what is new (a table, a column that may be empty or has a
+//!    default, an index) and leaves everything that the release before reads and writes. It writes both the old and the
+//!    new as long as the other may read either.
+//! 2. A later release *contracts*: it takes away what no running version uses any more.
+//!
+//! Each migration after the first says in `tolerated_migrations` who may go on without knowing it: an expansion names the
+//! migration before it, a contraction the expansion that it completes. A program refuses a database with a migration that
+//! it neither knows nor is tolerated by: that is a newer version than the next, or one that was not made to run beside it.
 
 use diesel::Connection as _;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion, Result as MigrationResult};
@@ -10,6 +22,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::Connection;
 use super::error::StoreError;
 use super::postgres::{Lock, lock};
+use super::schema::tolerated_migrations;
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -47,10 +60,19 @@ pub(super) fn pending(connection: &mut Connection) -> Result<usize, StoreError> 
     Ok(known(connection)?.iter().filter(|version| !applied.contains(version)).count())
 }
 
-/// Refuses a database that has migrations which this program does not know.
+/// Refuses a database that has migrations which this program neither knows nor is tolerated by.
 pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), StoreError> {
     let known = known(connection)?;
-    match applied(connection)?.into_iter().find(|version| !known.contains(version)) {
+    let mut unknown: Vec<_> = applied(connection)?.into_iter().filter(|version| !known.contains(version)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let tolerated = tolerated_migrations::table.load::<(String, String)>(connection).unwrap_or_default();
+    unknown.retain(|version| {
+        let row = tolerated.iter().find(|(tolerated, _)| *tolerated == version.to_string());
+        !row.is_some_and(|(_, needed)| known.iter().any(|known| known.to_string() == *needed))
+    });
+    match unknown.first() {
         Some(version) => Err(StoreError::Newer { version: version.to_string() }),
         None => Ok(()),
     }

@@ -60,6 +60,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    tolerated_migrations (version) {
+        version -> Text,
+        known -> Text,
+    }
+}
+
+diesel::table! {
     users (id) {
         id -> BigInt,
         email -> Text,
@@ -76,4 +83,12 @@ diesel::table! {
 diesel::joinable!(auth_events -> users (user_id));
 diesel::joinable!(auth_tokens -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(auth_events, auth_tokens, changes, peppers, sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(
+    auth_events,
+    auth_tokens,
+    changes,
+    peppers,
+    sessions,
+    tolerated_migrations,
+    users
+);

@@ -35,4 +35,5 @@ mod slow_answers;
 mod support;
 mod theft;
 mod tidy;
+mod upgrade;
 mod w3m;

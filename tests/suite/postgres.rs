@@ -8,7 +8,7 @@ use crate::support::POSTGRES;
 use crate::support::postgres::Postgres;
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 23] = [
+const SUBJECTS: [&str; 24] = [
     "access_coverage::",
     "attacks_cookies::",
     "attacks_forms::",
@@ -32,6 +32,7 @@ const SUBJECTS: [&str; 23] = [
     "rough_requests::",
     "slow_answers::",
     "theft::",
+    "upgrade::",
 ];
 
 /// Runs the suite's own program again, with every database on the server.

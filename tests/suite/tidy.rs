@@ -243,6 +243,19 @@ fn every_database_has_the_same_migrations() {
 }
 
 #[test]
+fn every_migration_after_the_first_says_who_may_go_on_without_it() {
+    for folder in ["migrations/sqlite", "migrations/postgres"] {
+        for file in files(folder, "/up.sql").iter().skip(1) {
+            let name = file.path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+            let version = name.split('_').next().unwrap().replace('-', "");
+            let told = file.text.contains("INSERT INTO tolerated_migrations") && file.text.contains(&version);
+            let shut_out = file.text.contains("-- Shuts out every version before.");
+            assert!(told || shut_out, "{} says nothing of the versions before", file.name());
+        }
+    }
+}
+
+#[test]
 fn every_test_file_is_run() {
     let main = fs::read_to_string(root().join("tests/suite/main.rs")).unwrap();
     let folder = fs::read_dir(root().join("tests/suite")).unwrap();

@@ -1,5 +1,12 @@
 -- Times are Unix seconds in UTC.
 
+-- What an older program needs to know to run on this database: one that does not know the migration `version` may, if it
+-- knows the migration `known`. A migration without a row here shuts out whoever does not know it.
+CREATE TABLE tolerated_migrations (
+    version TEXT PRIMARY KEY NOT NULL,
+    known   TEXT NOT NULL
+);
+
 CREATE TABLE users (
     id               INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     email            TEXT    NOT NULL UNIQUE COLLATE NOCASE,
