@@ -3,6 +3,7 @@
 mod cleanup;
 mod doctor;
 mod migrate;
+mod relocate;
 mod secret;
 mod serve;
 
@@ -15,7 +16,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Arguments, Settings};
 
 /// What the program was called with.
-#[derive(Parser, Debug)]
+#[derive(Parser)]
 #[command(name = "perennial", version, about, long_about = LONG_ABOUT)]
 struct Cli {
     #[command(subcommand)]
@@ -29,7 +30,7 @@ const LONG_ABOUT: &str = "Sign in once, stay signed in, safely, without a line o
     written 90s, 15m, 36h or 30d.";
 
 /// What the program can do.
-#[derive(Subcommand, Debug, Clone, Copy)]
+#[derive(Subcommand)]
 enum Command {
     /// Serve the pages (the default)
     Serve,
@@ -42,6 +43,15 @@ enum Command {
         /// Delete even though nothing has happened for a month, which a wrong clock looks like
         #[arg(long)]
         clock_is_right: bool,
+    },
+    /// Copy a SQLite database to a PostgreSQL server, with every sign-in alive
+    Move {
+        /// The SQLite database: sqlite:// and its path
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// The empty PostgreSQL database: postgres://user@host/database; PGPASSWORD may hold the password
+        #[arg(long, value_name = "URL")]
+        to: String,
     },
     /// Check the settings, the key file, the database and the clock, and say what to mend
     Doctor,
@@ -79,8 +89,10 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(cli: &Cli) -> Result<(), Failure> {
-    if let Some(Command::Secret) = cli.command {
-        return secret::run();
+    match &cli.command {
+        Some(Command::Secret) => return secret::run(),
+        Some(Command::Move { from, to }) => return relocate::run(from, to),
+        _ => {}
     }
     let settings = cli.arguments.settings();
     if let Some(Command::Doctor) = cli.command {

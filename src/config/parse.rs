@@ -88,9 +88,9 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Takes> {
         .collect()
 }
 
-/// Reads comma-separated secrets.
+/// Reads secrets with commas or line breaks between them, as they stand in a key file.
 pub(super) fn secrets(text: &str) -> Result<Vec<SecretString>, Takes> {
-    let secrets: Vec<SecretString> = text.split(',').map(str::trim).map(SecretString::from).collect();
+    let secrets: Vec<SecretString> = text.trim().split([',', '\n']).map(str::trim).map(SecretString::from).collect();
     if secrets.iter().any(|secret| secret.expose_secret().len() < SECRET_MIN_BYTES) {
         return Err(format!(
             "takes one or more secrets of at least {SECRET_MIN_BYTES} bytes, separated by commas; `perennial secret` makes one"

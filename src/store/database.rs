@@ -15,6 +15,7 @@ use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
 use super::postgres::{Lock, try_lock};
+use super::relocation::refuse_moved;
 use super::sqlite::damage;
 use super::writer::Writer;
 use crate::domain::database_url::DatabaseUrl;
@@ -112,7 +113,10 @@ impl Database {
     pub fn refuse_unusable(url: &DatabaseUrl) -> Result<(), StoreError> {
         let place = Place::from(url);
         match place.look()? {
-            Some(mut connection) => migrations::refuse_newer(&mut connection).map_err(|error| place.unreadable(error)),
+            Some(mut connection) => {
+                migrations::refuse_newer(&mut connection).map_err(|error| place.unreadable(error))?;
+                refuse_moved(&mut connection)
+            }
             None => Ok(()),
         }
     }

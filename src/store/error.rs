@@ -28,6 +28,9 @@ pub enum StoreError {
     /// A migration failed.
     #[error("cannot migrate the database: {0}")]
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file was moved to a server.
+    #[error("the data of this database were moved to PostgreSQL: set DATABASE_URL to that server")]
+    Moved,
     /// Another process is doing what only one may do at a time.
     #[error("another process is doing this at the moment; what it leaves is done the next time")]
     Taken,

@@ -27,6 +27,7 @@ mod pages;
 mod postgres;
 mod process;
 mod promise_http;
+mod relocation;
 mod retention;
 mod revocation;
 mod rotation;
