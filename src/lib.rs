@@ -82,7 +82,10 @@
 //! - **One key, one purpose.** Every key is derived from a secret with a label of its own, so no kind of token can stand
 //!   for another. The first secret signs, all verify.
 //! - **What was answered is on disk.** SQLite runs in WAL mode with `synchronous=FULL`; one thread writes, and the writes
-//!   that wait share a commit.
+//!   that wait share a commit. PostgreSQL commits to disk by default. Where nobody can tell whether a commit arrived, a
+//!   retry is right in both cases.
+//! - **Any number of processes share one database.** Conditional writes decide who was first, triggers tell everybody what
+//!   to forget, and the version before runs beside an upgrade.
 //! - **Time is passed in**, in whole seconds; [`domain::clock`] alone asks the machine for it. That a sign-in has expired is
 //!   computed and never written.
 

@@ -49,7 +49,11 @@ impl PostgresServer {
 
     /// Opens a connection whose statements may take as long as they need: for migrations.
     pub(super) fn open_unbounded(&self) -> Result<PgConnection, StoreError> {
-        PgConnection::establish(self.url.expose_secret()).map_err(|error| self.open_error(error.into()))
+        PgConnection::establish(self.url.expose_secret()).map_err(|error| {
+            // libpq explains itself in several lines; a complaint here is one.
+            let words = error.to_string();
+            self.open_error(words.split_whitespace().collect::<Vec<_>>().join(" ").into())
+        })
     }
 
     fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
