@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use time::OffsetDateTime;
 use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Failure, say};
 use crate::app::{KEY_FILE, key_ring, system_clock};
@@ -13,6 +13,9 @@ use crate::store::{Database, Health};
 
 /// No clock of a machine that runs this version is honestly before it was written.
 const WRITTEN: OffsetDateTime = datetime!(2026-11-21 0:00 UTC);
+
+/// How far the clocks of a node and its server may be apart: what an access token from another node is forgiven.
+const CLOCKS_APART: Duration = Duration::seconds(5);
 
 /// What a check found.
 enum Finding {
@@ -83,8 +86,14 @@ fn database(settings: &Settings) -> Finding {
     let shown = settings.database.shown();
     match Database::inspect(&settings.database) {
         Ok(Health::Missing) => Finding::Good(format!("none yet; the first start makes {shown}")),
-        Ok(Health::Sound { pending: 0 }) => Finding::Good(format!("{shown} is sound and up to date")),
-        Ok(Health::Sound { pending }) => Finding::Good(format!(
+        Ok(Health::Sound { clock: Some(clock), .. }) if (clock - system_clock().now()).abs() > CLOCKS_APART => {
+            Finding::Bad(format!(
+                "the clock of {shown} says {clock}, and this machine's another time: keep the clocks of all nodes in step \
+                 with NTP, for REUSE_GRACE is measured across them"
+            ))
+        }
+        Ok(Health::Sound { pending: 0, .. }) => Finding::Good(format!("{shown} is sound and up to date")),
+        Ok(Health::Sound { pending, .. }) => Finding::Good(format!(
             "{shown} is sound; {pending} migrations run at the next start, or with perennial migrate"
         )),
         Ok(Health::Damaged(what)) => Finding::Bad(format!("{shown} is damaged ({what}): restore a backup")),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use diesel::Connection as _;
 use scheduled_thread_pool::ScheduledThreadPool;
+use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
@@ -14,9 +15,10 @@ use super::Connection;
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
-use super::postgres::{Lock, try_lock};
+use super::postgres::{Lock, clock, try_lock};
 use super::relocation::refuse_moved;
 use super::sqlite::damage;
+use super::times::moment;
 use super::writer::Writer;
 use crate::domain::database_url::DatabaseUrl;
 
@@ -72,6 +74,8 @@ pub enum Health {
     Sound {
         /// Migrations to run.
         pending: usize,
+        /// What the clock of a server says; a file has none.
+        clock: Option<OffsetDateTime>,
     },
     /// It is damaged, in SQLite's own words.
     Damaged(String),
@@ -128,12 +132,16 @@ impl Database {
     pub fn inspect(url: &DatabaseUrl) -> Result<Health, StoreError> {
         Self::refuse_unusable(url)?;
         let Some(mut connection) = Place::from(url).look()? else { return Ok(Health::Missing) };
-        if let Connection::Sqlite(file) = &mut connection
-            && let Some(words) = damage(file)?
-        {
-            return Ok(Health::Damaged(words));
-        }
-        Ok(Health::Sound { pending: migrations::pending(&mut connection)? })
+        let clock = match &mut connection {
+            Connection::Sqlite(file) => {
+                if let Some(words) = damage(file)? {
+                    return Ok(Health::Damaged(words));
+                }
+                None
+            }
+            Connection::Postgres(server) => Some(moment(clock(server)?)?),
+        };
+        Ok(Health::Sound { pending: migrations::pending(&mut connection)?, clock })
     }
 
     /// Runs a query off the async worker.

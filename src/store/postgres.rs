@@ -66,6 +66,12 @@ pub(super) fn takes_writes(connection: &mut PgConnection) -> Result<bool, StoreE
     Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>("NOT pg_is_in_recovery()")).get_result(connection)?)
 }
 
+/// Returns what the server's clock says, in Unix seconds.
+pub(super) fn clock(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    let now = diesel::dsl::sql::<diesel::sql_types::BigInt>("extract(epoch FROM clock_timestamp())::bigint");
+    Ok(diesel::select(now).get_result(connection)?)
+}
+
 /// The locks that processes on one server agree on; any number will do, as long as no other program takes it.
 #[derive(Debug, Clone, Copy)]
 #[repr(i64)]

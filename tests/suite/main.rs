@@ -25,6 +25,8 @@ mod model;
 mod outages;
 mod pages;
 mod postgres;
+#[cfg(feature = "postgres-tls")]
+mod postgres_tls;
 mod process;
 mod promise_http;
 mod relocation;

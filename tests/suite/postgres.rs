@@ -4,8 +4,10 @@ use std::process::Command;
 
 use perennial::store::Database;
 
-use crate::support::POSTGRES;
+use crate::support::client::Client;
 use crate::support::postgres::Postgres;
+use crate::support::server::{Launch, empty_folder, files};
+use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
 const SUBJECTS: [&str; 24] = [
@@ -50,4 +52,60 @@ fn the_suite_passes_on_postgresql() {
     for subject in SUBJECTS {
         assert!(said.contains(&format!("test {subject}")), "nothing of {subject} was run");
     }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn the_command_line_works_on_a_server() {
+    let server = Postgres::start();
+    let url = server.database("commands");
+    let folder = empty_folder();
+    let launch = Launch::in_folder(folder.path()).set("JWT_SECRET_KEY", &"k".repeat(32));
+    let run = |url: &str, command: &str| launch.clone().set("DATABASE_URL", url).argument(command).finish();
+
+    let fresh = run(&url, "doctor");
+    assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
+    assert!(
+        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 1 migrations"),
+        "{fresh:?}"
+    );
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(Rows::at(&url).number(tables), 0, "doctor changes nothing");
+    assert_eq!(run(&url, "migrate").stdout, "Applied 20261121000001\n");
+    assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
+    assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));
+    assert!(run(&url, "cleanup").stdout.starts_with("Deleted 0 sign-ins"));
+    Rows::at(&url).execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
+    for command in ["serve", "migrate"] {
+        let finished = run(&url, command);
+        assert_eq!(finished.code(), Some(1), "{finished:?}");
+        assert!(finished.complaint().contains("newer version"), "{finished:?}");
+    }
+    let missing = run(&server.url("nowhere"), "serve");
+    assert_eq!(missing.code(), Some(1), "{missing:?}");
+    assert!(missing.complaint().contains(r#"database "nowhere" does not exist"#), "{missing:?}");
+    let keyless = Launch::in_folder(folder.path()).set("DATABASE_URL", &url).finish();
+    assert_eq!(keyless.code(), Some(2), "{keyless:?}");
+    assert!(keyless.complaint().contains("JWT_SECRET_KEY: is required with PostgreSQL"), "{keyless:?}");
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_user_who_may_not_change_the_tables_can_serve() {
+    let server = Postgres::start();
+    let url = server.database("restricted");
+    drop(Database::open(&url.parse().unwrap()).unwrap());
+    Rows::at(&url).execute(
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE clerk LOGIN; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk",
+    );
+    let folder = empty_folder();
+    let launch = Launch::in_folder(folder.path()).set("JWT_SECRET_KEY", &"k".repeat(32));
+    let program = launch.set("DATABASE_URL", &url.replace("//perennial@", "//clerk@")).start();
+    let mut client = Client::of(&program);
+    client.register("ada");
+    assert!(client.is_signed_in());
+    client.sign_out();
+    assert!(!client.is_signed_in());
 }

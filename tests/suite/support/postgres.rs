@@ -1,6 +1,8 @@
 //! A PostgreSQL server of the test's own: found where the system has it, in a folder and on a port of its own.
 
 use std::fs;
+#[cfg(feature = "postgres-tls")]
+use std::io::Write;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -27,12 +29,45 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Makes a server and starts it; fails with one line where there is no PostgreSQL to make it with.
     pub(crate) fn start() -> Self {
+        let mut server = Self::make();
+        server.run();
+        server
+    }
+
+    /// Makes a server that speaks with TLS alone, with the `server.crt` and `server.key` of a folder.
+    #[cfg(feature = "postgres-tls")]
+    pub(crate) fn start_with_certificate(certificate: &Path) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let mut server = Self::make();
+        for name in ["server.crt", "server.key"] {
+            let copy = server.data().join(name);
+            fs::copy(certificate.join(name), &copy).unwrap();
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some((user, group)) = other_user() {
+                chown(&copy, Some(user), Some(group)).unwrap();
+            }
+        }
+        fs::write(
+            server.data().join("pg_hba.conf"),
+            "hostssl all all 127.0.0.1/32 trust\nhostssl all all ::1/128 trust\n",
+        )
+        .unwrap();
+        fs::File::options()
+            .append(true)
+            .open(server.data().join("postgresql.conf"))
+            .and_then(|mut file| file.write_all(b"ssl = on\n"))
+            .unwrap();
+        server.run();
+        server
+    }
+
+    fn make() -> Self {
         let programs = programs().expect("this test needs PostgreSQL: install the package postgresql");
         let folder = tempfile::tempdir().unwrap();
         if let Some((user, group)) = other_user() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let mut server = Self { programs, folder, port: free_port(), child: None };
+        let server = Self { programs, folder, port: free_port(), child: None };
         let made = server
             .command("initdb")
             .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "--pgdata"])
@@ -40,7 +75,6 @@ impl Postgres {
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        server.run();
         server
     }
 
