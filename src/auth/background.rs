@@ -1,11 +1,10 @@
 //! What runs beside the requests: following the database, and writing down when sign-ins were last seen.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Auth;
+use super::companion::{Companion, Stopped};
 use crate::store::changes::{Follower, Heard};
 use crate::store::{StoreError, sessions};
 
@@ -24,8 +23,7 @@ const SEEN_BATCH: usize = 200;
 pub struct Background {
     auth: Arc<Auth>,
     follower: Arc<Mutex<Follower>>,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Companion,
 }
 
 impl Background {
@@ -36,15 +34,11 @@ impl Background {
     pub fn start(auth: Arc<Auth>) -> Result<Self, StoreError> {
         let follower = Arc::new(Mutex::new(Follower::start(&auth.database)?));
         auth.remembered.heard(auth.clock.elapsed());
-        let (stop, stopped) = channel();
         let thread = {
             let (auth, follower) = (Arc::clone(&auth), Arc::clone(&follower));
-            thread::Builder::new()
-                .name("perennial-follower".to_owned())
-                .spawn(move || work(&auth, &follower, &stopped))
-                .map_err(|error| StoreError::Unavailable(error.into()))?
+            Companion::start("follower", move |stopped| work(&auth, &follower, stopped))
         };
-        Ok(Self { auth, follower, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { auth, follower, _thread: thread.map_err(|error| StoreError::Unavailable(error.into()))? })
     }
 
     /// Takes in at once whatever other processes have committed, as a test needs it that does not wait.
@@ -64,20 +58,11 @@ impl Background {
     }
 }
 
-impl Drop for Background {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the following thread panicked");
-        }
-    }
-}
-
-fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Receiver<()>) {
+fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Stopped) {
     let mut round = 0_u32;
     let mut quiet = true;
     loop {
-        let ended = matches!(stopped.recv_timeout(FOLLOW_EVERY), Err(RecvTimeoutError::Disconnected) | Ok(()));
+        let ended = stopped.within(FOLLOW_EVERY);
         round = round.wrapping_add(1);
         let followed = follow(auth, follower, false);
         let seen = if ended || round.is_multiple_of(ROUNDS_PER_WRITE) { write_seen(auth) } else { Ok(()) };

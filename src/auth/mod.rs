@@ -2,6 +2,7 @@
 
 mod alarm;
 mod background;
+mod companion;
 mod devices;
 mod error;
 mod issue;

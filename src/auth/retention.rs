@@ -1,12 +1,11 @@
 //! What is over goes, in small batches that no request waits for.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::companion::{Companion, Stopped};
 use crate::domain::clock::Clock;
 use crate::store::{Claim, Connection, Database, Duty, StoreError, auth_tokens, changes, events, sessions};
 
@@ -125,8 +124,7 @@ pub enum Continue {
 /// A thread that cleans up every ten minutes; it ends when this is dropped.
 #[derive(Debug)]
 pub struct RetentionThread {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Companion,
 }
 
 impl RetentionThread {
@@ -135,33 +133,18 @@ impl RetentionThread {
     /// # Errors
     /// If no thread can be started.
     pub fn start(retention: Retention) -> std::io::Result<Self> {
-        let (stop, stopped) = channel();
-        let thread =
-            thread::Builder::new().name("perennial-retention".to_owned()).spawn(move || work(&retention, &stopped))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { _thread: Companion::start("retention", move |stopped| work(&retention, stopped))? })
     }
 }
 
-impl Drop for RetentionThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the retention thread panicked");
-        }
-    }
-}
-
-fn work(retention: &Retention, stopped: &Receiver<()>) {
+fn work(retention: &Retention, stopped: &Stopped) {
     let mut watch = ClockWatch::new(retention.clock.as_ref());
     let mut duty = None;
-    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
+    while !stopped.within(EVERY) {
         if !watch.trusts(retention.clock.as_ref()) || !is_mine(&mut duty, &retention.database) {
             continue;
         }
-        let pause = || match stopped.recv_timeout(PAUSE) {
-            Err(RecvTimeoutError::Timeout) => Continue::Yes,
-            _ => Continue::No,
-        };
+        let pause = || if stopped.within(PAUSE) { Continue::No } else { Continue::Yes };
         match retention.sweep(pause) {
             Ok(swept) if swept == Swept::default() => {}
             Ok(Swept { sessions, tokens, events, changes }) => {
