@@ -138,8 +138,8 @@ impl Application {
         })?;
         Ok(Self {
             site: web::Data::new(site),
-            background: Arc::new(Background::start(auth)?),
-            _retention: Arc::new(RetentionThread::start(retention)?),
+            background: Arc::new(Background::start(Arc::clone(&auth))?),
+            _retention: Arc::new(RetentionThread::start(retention, auth)?),
             mailer,
         })
     }

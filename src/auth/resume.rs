@@ -274,7 +274,14 @@ impl Auth {
         if ended {
             tracing::warn!(session = %session.id, user = %session.user_id, "a refresh token was replayed: session ended");
             self.forget(&[Change::Session(session.id)]);
-            self.tell_of_replay(user, session, client, now);
+            let theft = Theft {
+                at: now,
+                address: client.address_text(),
+                user_agent: client.user_agent.clone(),
+                other_address: session.address.clone(),
+                other_user_agent: session.user_agent.clone(),
+            };
+            self.tell_of_theft(user, &theft, now);
         }
         Ok(ended)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::Auth;
 use super::companion::{Companion, Stopped};
 use crate::domain::clock::Clock;
 use crate::store::{Claim, Connection, Database, Duty, StoreError, auth_tokens, changes, events, sessions};
@@ -121,7 +122,7 @@ pub enum Continue {
     No,
 }
 
-/// A thread that cleans up every ten minutes; it ends when this is dropped.
+/// A thread that cleans up every ten minutes, and tells what was left untold; it ends when this is dropped.
 #[derive(Debug)]
 pub struct RetentionThread {
     _thread: Companion,
@@ -132,16 +133,25 @@ impl RetentionThread {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(retention: Retention) -> std::io::Result<Self> {
-        Ok(Self { _thread: Companion::start("retention", move |stopped| work(&retention, stopped))? })
+    pub fn start(retention: Retention, auth: Arc<Auth>) -> std::io::Result<Self> {
+        Ok(Self { _thread: Companion::start("retention", move |stopped| work(&retention, &auth, stopped))? })
     }
 }
 
-fn work(retention: &Retention, stopped: &Stopped) {
+fn work(retention: &Retention, auth: &Auth, stopped: &Stopped) {
     let mut watch = ClockWatch::new(retention.clock.as_ref());
     let mut duty = None;
     while !stopped.within(EVERY) {
-        if !watch.trusts(retention.clock.as_ref()) || !is_mine(&mut duty, &retention.database) {
+        let trusted = watch.trusts(retention.clock.as_ref());
+        if !is_mine(&mut duty, &retention.database) {
+            continue;
+        }
+        match auth.tell_untold() {
+            Ok(0) => {}
+            Ok(users) => tracing::info!(users, "told of a theft, in the place of a process that did not get to it"),
+            Err(error) => tracing::warn!(%error, "cannot look for who is still to be told of a theft"),
+        }
+        if !trusted {
             continue;
         }
         let pause = || if stopped.within(PAUSE) { Continue::No } else { Continue::Yes };

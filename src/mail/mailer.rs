@@ -28,8 +28,11 @@ const PAUSES: [Duration; 4] =
 /// How long the end of the process may wait for what is still in line: the time one dead server takes to show.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// What is called once a message has been delivered, or refused for good.
+type Settled = Box<dyn FnOnce() + Send>;
+
 /// A message with the time it was sent.
-type Sent = (Message, OffsetDateTime);
+type Sent = Box<(Message, OffsetDateTime, Settled)>;
 
 /// A handle to the line of mails; clones share it.
 ///
@@ -92,11 +95,15 @@ impl Mailer {
     /// Puts a message in line and returns at once; `now` becomes its date.
     ///
     /// It has no outcome: nobody who asks for a page can do anything about a mail server. What goes wrong is logged
-    /// once; where the line is full, the message is dropped.
-    pub fn send(&self, message: Message, now: OffsetDateTime) {
+    /// once; where the line is full, the message is dropped. `settled` is called, on the mail thread, once the message
+    /// was delivered or refused for good, and never if it was given up: then it is worth another try later.
+    pub fn send(&self, message: Message, now: OffsetDateTime, settled: impl FnOnce() + Send + 'static) {
         match &self.0 {
-            Way::Memory(outbox) => outbox.push(message),
-            Way::Line(line) => line.push((message, now)),
+            Way::Memory(outbox) => {
+                outbox.push(message);
+                settled();
+            }
+            Way::Line(line) => line.push(Box::new((message, now, Box::new(settled)))),
         }
     }
 
@@ -157,6 +164,7 @@ impl Drop for Line {
 /// A letter that was tried in vain.
 struct Waiting {
     letter: Letter,
+    settled: Settled,
     tries: usize,
     due: Duration,
 }
@@ -182,10 +190,13 @@ impl<C: Carrier> Worker<C> {
             // After a pause its letter is due, even by a clock that stands still.
             let mut now = self.clock.elapsed();
             match received {
-                Ok((message, at)) => match self.letterhead.compose(message, at) {
-                    Ok(letter) => self.carry(letter, 1),
-                    Err(error) => tracing::error!(%error, "a mail was not sent"),
-                },
+                Ok(sent) => {
+                    let (message, at, settled) = *sent;
+                    match self.letterhead.compose(message, at) {
+                        Ok(letter) => self.carry(letter, settled, 1),
+                        Err(error) => tracing::error!(%error, "a mail was not sent"),
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => now = now.max(next.unwrap_or_default()),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -201,18 +212,23 @@ impl<C: Carrier> Worker<C> {
 
     fn carry_again(&mut self, letters: Vec<Waiting>) {
         for waiting in letters {
-            self.carry(waiting.letter, waiting.tries + 1);
+            self.carry(waiting.letter, waiting.settled, waiting.tries + 1);
         }
     }
 
-    fn carry(&mut self, letter: Letter, tries: usize) {
-        let Err(error) = self.carrier.carry(&letter) else { return };
+    fn carry(&mut self, letter: Letter, settled: Settled, tries: usize) {
+        let Err(error) = self.carrier.carry(&letter) else { return settled() };
         match self.pauses.get(tries - 1) {
             Some(pause) if error.may_pass() && self.waiting.len() < self.length => {
                 tracing::debug!(mail = %letter.id, tries, %error, "a mail was not sent yet");
-                self.waiting.push(Waiting { letter, tries, due: self.clock.elapsed() + *pause });
+                self.waiting.push(Waiting { letter, settled, tries, due: self.clock.elapsed() + *pause });
             }
-            _ => tracing::error!(mail = %letter.id, tries, %error, "a mail was not sent"),
+            _ => {
+                tracing::error!(mail = %letter.id, tries, %error, "a mail was not sent");
+                if !error.may_pass() {
+                    settled();
+                }
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Mail: what is told, and how it gets to people, by SMTP, into files, or into the memory of a test.
 //!
 //! A page never waits for a mail. [`Mailer::send`] puts a message in line and returns; one thread composes it and
-//! carries it. The line lives in memory: whatever is in it when the process is killed is lost. That is enough, because
-//! no mail is the only record of anything: a theft is in the audit trail and on the sign-in page as well, and a link can
-//! be asked for again. A line in the database would survive, and would keep links that open accounts in every backup.
+//! carries it. The line lives in memory: whatever is in it when the process is killed is lost. Whoever must not lose a
+//! mail writes down when it is [`settled`](Mailer::send), and sends it again where that never came, as is done for a
+//! theft; a link can be asked for again. A line in the database would keep links that open accounts in every backup.
 
 mod carrier;
 mod error;

@@ -61,7 +61,7 @@ fn a_mail_becomes_a_private_file_that_mail_programs_read() {
     let folder = place.path().join("deep/mail");
     let mailer = Mailer::folder(&folder, letterhead(), clock()).unwrap();
     assert!(!folder.exists(), "made when first needed");
-    mailer.send(message("Grüße"), NOW);
+    mailer.send(message("Grüße"), NOW, || {});
     // The last handle sends what is in line before it goes.
     drop(mailer);
     let [file] = files(&folder).try_into().unwrap();
@@ -92,12 +92,12 @@ fn a_mail_becomes_a_private_file_that_mail_programs_read() {
 fn two_mails_of_one_moment_are_two_files() {
     let place = tempfile::tempdir().unwrap();
     let mailer = Mailer::folder(place.path(), letterhead(), clock()).unwrap();
-    mailer.send(message("a"), NOW);
-    mailer.send(message("b"), NOW);
+    mailer.send(message("a"), NOW, || {});
+    mailer.send(message("b"), NOW, || {});
     mailer.close();
     assert_eq!(files(place.path()).len(), 2);
     // A closed mailer takes no more, and says so to the log alone.
-    mailer.send(message("c"), NOW);
+    mailer.send(message("c"), NOW, || {});
     assert_eq!(files(place.path()).len(), 2);
 }
 
@@ -144,8 +144,8 @@ fn a_clock_before_1970_still_dates_a_mail() {
 #[test]
 fn tests_find_their_mail_at_once() {
     let (mailer, outbox) = Mailer::memory();
-    mailer.clone().send(message("a"), NOW);
-    mailer.send(message("b"), NOW);
+    mailer.clone().send(message("a"), NOW, || {});
+    mailer.send(message("b"), NOW, || {});
     assert_eq!(outbox.messages(), [message("a"), message("b")]);
     assert_eq!(format!("{mailer:?} {:?}", outbox.messages()), "Mailer [Message, Message]");
 }
@@ -172,10 +172,10 @@ fn a_full_line_drops_the_newest_and_blocks_nobody() {
     let ((holds, held), (release, go)) = (channel(), channel());
     let slow = Slow { holds, go: Arc::new(Mutex::new(go)) };
     let mailer = Mailer::start(slow, letterhead(), clock(), &[], 2).unwrap();
-    mailer.send(message("held"), NOW);
+    mailer.send(message("held"), NOW, || {});
     assert_eq!(held.recv_timeout(PATIENCE).unwrap(), "held");
     for subject in ["first in line", "second in line", "dropped", "dropped"] {
-        mailer.send(message(subject), NOW);
+        mailer.send(message(subject), NOW, || {});
     }
     drop(release);
     drop(mailer);
@@ -192,7 +192,7 @@ fn smtp(answers: &'static [Answer], pauses: &'static [Duration]) -> (Mailer, Rec
 #[test]
 fn a_mail_server_gets_the_mail() {
     let (mailer, heard) = smtp(&[Answer::Take], &[]);
-    mailer.send(message("Grüße"), NOW);
+    mailer.send(message("Grüße"), NOW, || {});
     let heard = heard.recv_timeout(PATIENCE).unwrap();
     let said: Vec<&str> = heard.commands.iter().map(String::as_str).collect();
     assert_eq!(said[0], "EHLO example.org");
@@ -208,7 +208,7 @@ fn a_mail_server_gets_the_mail() {
 fn a_server_that_is_away_is_asked_again_and_gets_the_same_mail() {
     const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(40)];
     let (mailer, heard) = smtp(&[Answer::TurnAway, Answer::TurnAway, Answer::Take], &PAUSES);
-    mailer.send(message("late"), NOW);
+    mailer.send(message("late"), NOW, || {});
     let heard: Vec<Heard> = (0..3).map(|_| heard.recv_timeout(PATIENCE).unwrap()).collect();
     assert!(heard[2].message.contains("Subject: late"));
 }
@@ -217,9 +217,9 @@ fn a_server_that_is_away_is_asked_again_and_gets_the_same_mail() {
 fn a_mail_that_waits_holds_up_no_other() {
     const PAUSES: [Duration; 1] = [Duration::from_secs(3600)];
     let (mailer, heard) = smtp(&[Answer::TurnAway, Answer::Take, Answer::Take], &PAUSES);
-    mailer.send(message("early"), NOW);
+    mailer.send(message("early"), NOW, || {});
     assert_eq!(heard.recv_timeout(PATIENCE).unwrap().message, "");
-    mailer.send(message("late"), NOW);
+    mailer.send(message("late"), NOW, || {});
     assert!(heard.recv_timeout(PATIENCE).unwrap().message.contains("Subject: late"));
     // At the end, what waits gets its last try without the pause.
     mailer.close();
@@ -230,10 +230,22 @@ fn a_mail_that_waits_holds_up_no_other() {
 fn a_refusal_for_good_is_taken_for_an_answer() {
     const PAUSES: [Duration; 1] = [Duration::from_millis(1)];
     let (mailer, heard) = smtp(&[Answer::Refuse, Answer::Take], &PAUSES);
-    mailer.send(message("refused"), NOW);
+    mailer.send(message("refused"), NOW, || {});
     assert_eq!(heard.recv_timeout(PATIENCE).unwrap().message, "");
-    mailer.send(message("next"), NOW);
+    mailer.send(message("next"), NOW, || {});
     assert!(heard.recv_timeout(PATIENCE).unwrap().message.contains("Subject: next"));
+}
+
+#[test]
+fn what_was_given_up_is_not_settled_and_all_else_is() {
+    let (mailer, _heard) = smtp(&[Answer::Take, Answer::Refuse, Answer::TurnAway, Answer::Take], &[]);
+    let (settled, told) = channel();
+    for subject in ["taken", "refused for good", "given up", "taken, too"] {
+        let settled = settled.clone();
+        mailer.send(message(subject), NOW, move || settled.send(subject).unwrap());
+    }
+    mailer.close();
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["taken", "refused for good", "taken, too"]);
 }
 
 #[test]

@@ -113,6 +113,7 @@ copied! { UserRow of users by id {
     created_at: i64,
     last_login_at: Option<i64>,
     theft_noticed_at: Option<i64>,
+    theft_told_at: Option<i64>,
 } }
 
 copied! { PepperRow of peppers by id {

@@ -77,6 +77,7 @@ diesel::table! {
         created_at -> BigInt,
         last_login_at -> Nullable<BigInt>,
         theft_noticed_at -> Nullable<BigInt>,
+        theft_told_at -> Nullable<BigInt>,
     }
 }
 

@@ -163,3 +163,33 @@ pub fn theft_noticed(connection: &mut Connection, user: UserId, now: OffsetDateT
     diesel::update(users::table.find(user.0)).set(users::theft_noticed_at.eq(seconds(now))).execute(connection)?;
     Ok(())
 }
+
+/// Writes down that a user was told by mail of the thefts that were noticed up to `noticed`.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn theft_told(connection: &mut Connection, user: UserId, noticed: OffsetDateTime) -> Result<(), StoreError> {
+    diesel::update(users::table.find(user.0)).set(users::theft_told_at.eq(seconds(noticed))).execute(connection)?;
+    Ok(())
+}
+
+/// Returns at most `limit` users with a theft that was noticed in `during` and that no mail has told them of.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn untold_of_theft(
+    connection: &mut Connection,
+    during: std::ops::Range<OffsetDateTime>,
+    limit: i64,
+) -> Result<Vec<User>, StoreError> {
+    let untold = users::theft_told_at.is_null().or(users::theft_told_at.lt(users::theft_noticed_at).assume_not_null());
+    let rows = users::table
+        .filter(users::theft_noticed_at.ge(seconds(during.start)))
+        .filter(users::theft_noticed_at.lt(seconds(during.end)))
+        .filter(untold)
+        .order(users::theft_noticed_at)
+        .limit(limit)
+        .select(UserRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(User::try_from).collect()
+}

@@ -16,7 +16,7 @@ pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};
-pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, url_in};
+pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, on_postgres, url_in};
 pub use jar::SetCookie;
 
 /// A password that meets the policy.
