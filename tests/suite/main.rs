@@ -22,6 +22,7 @@ mod keep;
 mod keys;
 mod kill;
 mod model;
+mod nodes;
 mod outages;
 mod pages;
 mod postgres;

@@ -60,7 +60,7 @@ fn answers_that_get_lost_sign_nobody_out() {
     let folder = empty_folder();
     let launch = Launch::in_folder(folder.path()).set("DEBUG_AUTH", "true");
     let server = launch.set("REUSE_GRACE", "0s").set("ACCESS_TOKEN_TTL", "1s").start();
-    let proxy = Proxy::that_loses_every(3, server.address);
+    let proxy = Proxy::that_loses_every(3, &[server.address]);
     let mut first = Client::of(&server);
     first.register("ada");
     let browse = |number: u64| {

@@ -156,7 +156,12 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a browser with an empty jar.
     pub(crate) fn of(server: &Server) -> Self {
-        Self { address: server.address, jar: Jar::default(), extra: String::new() }
+        Self::at(server.address)
+    }
+
+    /// Opens a browser with an empty jar that goes to an address.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self { address, jar: Jar::default(), extra: String::new() }
     }
 
     /// Opens a page and keeps the cookies, which count as soon as the head of an answer is whole.

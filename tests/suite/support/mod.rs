@@ -8,6 +8,7 @@ mod jar;
 
 pub(crate) mod chromium;
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proxy;

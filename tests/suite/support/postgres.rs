@@ -12,6 +12,7 @@ use diesel::{Connection, PgConnection};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::database::Rows;
 use super::patience::until;
 use super::server::free_port;
 
@@ -78,7 +79,8 @@ impl Postgres {
         server
     }
 
-    fn run(&mut self) {
+    /// Runs it, again where it was stopped, and waits until it answers.
+    pub(crate) fn run(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         let child = self
             .command("postgres")
@@ -104,6 +106,21 @@ impl Postgres {
     /// Returns the URL of a database.
     pub(crate) fn url(&self, name: &str) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Opens a database as somebody with a SQL prompt does.
+    pub(crate) fn prompt(&self, name: &str) -> Rows {
+        Rows::at(&self.url(name))
+    }
+
+    /// Stops it as a restart does: what is under way is undone, every connection is cut.
+    pub(crate) fn stop(&mut self) {
+        self.end(Signal::INT);
+    }
+
+    /// Ends it as a crash does: it recovers from its log when it is run again.
+    pub(crate) fn crash(&mut self) {
+        self.end(Signal::QUIT);
     }
 
     fn end(&mut self, signal: Signal) {

@@ -1,4 +1,5 @@
-//! A network that loses answers: the server has spoken, and the browser never hears it.
+//! A load balancer: it passes requests on to servers in turn, and may lose answers, so that the server has spoken and the
+//! browser never hears it.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use super::client::connect;
 
-/// Passes requests on, one a connection, and lets every n-th answer get lost.
+/// Passes requests without a body on, one a connection.
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) address: SocketAddr,
@@ -17,20 +18,31 @@ pub(crate) struct Proxy {
 }
 
 struct State {
-    server: SocketAddr,
-    every: usize,
+    servers: Vec<SocketAddr>,
+    every: Option<usize>,
+    turns: AtomicUsize,
     answers: AtomicUsize,
     lost: AtomicUsize,
     ended: AtomicBool,
 }
 
 impl Proxy {
-    /// Starts in front of a server.
-    pub(crate) fn that_loses_every(every: usize, server: SocketAddr) -> Self {
+    /// Starts in front of servers, and loses nothing.
+    pub(crate) fn in_front_of(servers: &[SocketAddr]) -> Self {
+        Self::start(servers, None)
+    }
+
+    /// Starts in front of servers, and lets every n-th answer get lost.
+    pub(crate) fn that_loses_every(every: usize, servers: &[SocketAddr]) -> Self {
+        Self::start(servers, Some(every))
+    }
+
+    fn start(servers: &[SocketAddr], every: Option<usize>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (answers, lost, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-        let state = Arc::new(State { server, every, answers, lost, ended });
+        let [turns, answers, lost] = [(); 3].map(|()| AtomicUsize::new(0));
+        let ended = AtomicBool::new(false);
+        let state = Arc::new(State { servers: servers.to_vec(), every, turns, answers, lost, ended });
         let accepting = {
             let state = Arc::clone(&state);
             thread::spawn(move || {
@@ -72,20 +84,28 @@ impl State {
                 Ok(count) => request.extend_from_slice(&chunk[..count]),
             }
         }
+        // Where no server takes the connection, or one breaks it off, the browser's breaks as well.
+        let Some(mut server) = self.next_server() else { return };
         let mut answer = Vec::new();
-        let mut server = connect(self.server).unwrap();
-        server.write_all(&request).unwrap();
-        server.read_to_end(&mut answer).unwrap();
+        if server.write_all(&request).and_then(|()| server.read_to_end(&mut answer)).is_err() {
+            return;
+        }
         let number = self.answers.fetch_add(1, Ordering::SeqCst);
-        let arrives = if number.is_multiple_of(self.every) {
+        let arrives = if self.every.is_some_and(|every| number.is_multiple_of(every)) {
             // By turns nothing of it arrives, a part of its head, and its head without its body.
             let lost = self.lost.fetch_add(1, Ordering::SeqCst);
-            let head = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+            let head = answer.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |end| end + 4);
             [0, head / 2, head][lost % 3]
         } else {
             answer.len()
         };
         // A browser that has gone meanwhile loses its answer as well.
         drop(browser.write_all(&answer[..arrives]));
+    }
+
+    /// Returns a connection to the server whose turn it is, or to the next that takes one.
+    fn next_server(&self) -> Option<TcpStream> {
+        let mut turns = self.servers.iter().map(|_| self.turns.fetch_add(1, Ordering::SeqCst));
+        turns.find_map(|turn| connect(self.servers[turn % self.servers.len()]).ok())
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Traffic {
     stop: AtomicBool,
     renewals: Vec<AtomicU64>,
     broken: AtomicU64,
+    /// Counts the answers that said to come back later; `None` where none may.
+    unavailable: Option<AtomicU64>,
 }
 
 impl Traffic {
@@ -32,6 +34,11 @@ impl Traffic {
     pub(crate) fn broken(&self) -> u64 {
         self.broken.load(Ordering::SeqCst)
     }
+
+    /// Returns how often a browser was told to come back later.
+    pub(crate) fn unavailable(&self) -> u64 {
+        self.unavailable.as_ref().map_or(0, |unavailable| unavailable.load(Ordering::SeqCst))
+    }
 }
 
 /// Ends the traffic, also when a test fails half-way: a thread that goes on for ever would hide the failure.
@@ -45,8 +52,18 @@ impl Drop for StopOnDrop<'_> {
 
 /// Lets every client browse on a thread of its own for as long as `happening` takes; fails if one is ever signed out.
 pub(crate) fn while_browsing<T>(clients: &mut [Client], happening: impl FnOnce(&Traffic) -> T) -> T {
+    run(clients, None, happening)
+}
+
+/// Does the same while what the server needs may be away: an answer may say to come back later, and must leave the
+/// cookies alone.
+pub(crate) fn while_browsing_through_outages<T>(clients: &mut [Client], happening: impl FnOnce(&Traffic) -> T) -> T {
+    run(clients, Some(AtomicU64::new(0)), happening)
+}
+
+fn run<T>(clients: &mut [Client], unavailable: Option<AtomicU64>, happening: impl FnOnce(&Traffic) -> T) -> T {
     let renewals = clients.iter().map(|_| AtomicU64::new(0)).collect();
-    let traffic = Traffic { stop: AtomicBool::new(false), renewals, broken: AtomicU64::new(0) };
+    let traffic = Traffic { stop: AtomicBool::new(false), renewals, broken: AtomicU64::new(0), unavailable };
     thread::scope(|scope| {
         let stop = StopOnDrop(&traffic.stop);
         for (client, renewals) in clients.iter_mut().zip(&traffic.renewals) {
@@ -72,7 +89,14 @@ fn browse(client: &mut Client, traffic: &Traffic, renewals: &AtomicU64) {
         }
         let before = client.jar.get(REFRESH).map(str::to_owned);
         match client.get("/dashboard") {
-            Ok(answer) => assert_eq!(answer.status, 200, "signed out, or worse: {answer:?}"),
+            Ok(answer) => match &traffic.unavailable {
+                Some(unavailable) if answer.status == 503 => {
+                    assert_eq!((answer.header("retry-after"), answer.header("set-cookie")), (Some("5"), None));
+                    unavailable.fetch_add(1, Ordering::SeqCst);
+                    let_pass(RETRY);
+                }
+                _ => assert_eq!(answer.status, 200, "signed out, or worse: {answer:?}"),
+            },
             Err(_) => {
                 traffic.broken.fetch_add(1, Ordering::SeqCst);
                 let_pass(RETRY);
