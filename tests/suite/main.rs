@@ -26,6 +26,7 @@ mod nodes;
 mod outages;
 mod pages;
 mod postgres;
+mod postgres_faults;
 #[cfg(feature = "postgres-tls")]
 mod postgres_tls;
 mod process;

@@ -6,6 +6,7 @@ mod browser;
 mod database;
 mod jar;
 
+pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod cluster;

@@ -3,6 +3,7 @@
 use std::fs;
 #[cfg(feature = "postgres-tls")]
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -62,19 +63,39 @@ impl Postgres {
         server
     }
 
+    /// Makes a server that follows this one and takes no writes until it is promoted, and starts it.
+    ///
+    /// From then on this one says that something is committed only once the other has it as well.
+    pub(crate) fn start_standby(&self) -> Self {
+        let port = self.port.to_string();
+        let options = ["--host=127.0.0.1", "--port", &port, "--username", USER, "--write-recovery-conf", "--no-sync"];
+        let mut standby = Self::made_by("pg_basebackup", &[&options[..], &["--checkpoint=fast"]].concat());
+        standby.run();
+        let mut prompt = self.prompt("postgres");
+        prompt.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        prompt.execute("SELECT pg_reload_conf()");
+        let in_step = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        until("a standby in step", || (prompt.number(in_step) == 1).then_some(()));
+        standby
+    }
+
+    /// Makes a server that follows another one go its own way and take writes.
+    pub(crate) fn promote(&self) {
+        self.prompt("postgres").execute("SELECT pg_promote()");
+    }
+
     fn make() -> Self {
+        Self::made_by("initdb", &["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER])
+    }
+
+    fn made_by(program: &str, options: &[&str]) -> Self {
         let programs = programs().expect("this test needs PostgreSQL: install the package postgresql");
         let folder = tempfile::tempdir().unwrap();
         if let Some((user, group)) = other_user() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
         let server = Self { programs, folder, port: free_port(), child: None };
-        let made = server
-            .command("initdb")
-            .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "--pgdata"])
-            .arg(server.data())
-            .output()
-            .unwrap();
+        let made = server.command(program).args(options).arg("--pgdata").arg(server.data()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         server
     }
@@ -108,6 +129,11 @@ impl Postgres {
         format!("postgres://{USER}@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// Returns where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
     /// Opens a database as somebody with a SQL prompt does.
     pub(crate) fn prompt(&self, name: &str) -> Rows {
         Rows::at(&self.url(name))
@@ -121,6 +147,20 @@ impl Postgres {
     /// Ends it as a crash does: it recovers from its log when it is run again.
     pub(crate) fn crash(&mut self) {
         self.end(Signal::QUIT);
+    }
+
+    /// Holds every process of it still until the answer is dropped: it takes connections and says nothing.
+    pub(crate) fn hold_still(&self) -> HeldStill {
+        let first = Pid::from_child(self.child.as_ref().unwrap());
+        // The first process first, so that it starts no other.
+        let mut held = HeldStill(Vec::new());
+        held.hold(first);
+        let number = first.as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/{number}/task/{number}/children")).unwrap();
+        for child in children.split_whitespace() {
+            held.hold(Pid::from_raw(child.parse().unwrap()).unwrap());
+        }
+        held
     }
 
     fn end(&mut self, signal: Signal) {
@@ -147,6 +187,24 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.end(Signal::QUIT);
+    }
+}
+
+/// Processes that are held still; they go on when this is dropped.
+pub(crate) struct HeldStill(Vec<Pid>);
+
+impl HeldStill {
+    fn hold(&mut self, process: Pid) {
+        kill_process(process, Signal::STOP).unwrap();
+        self.0.push(process);
+    }
+}
+
+impl Drop for HeldStill {
+    fn drop(&mut self) {
+        for process in &self.0 {
+            kill_process(*process, Signal::CONT).unwrap();
+        }
     }
 }
 
