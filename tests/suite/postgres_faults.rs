@@ -4,6 +4,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use perennial::store::{Database, users};
+
 use crate::support::cable::{Cable, Cut};
 use crate::support::client::{ACCESS, Answer, Client, PASSWORD, REFRESH};
 use crate::support::cluster::Cluster;
@@ -15,6 +17,9 @@ use crate::support::traffic::while_browsing_through_outages;
 
 /// Requests sent at once: more than there are connections to the server.
 const MANY: usize = 16;
+
+/// Connections that a process opens to the server at most.
+const CONNECTIONS: usize = 8;
 
 /// How often connections are cut under traffic.
 const CUTS: u32 = 60;
@@ -165,6 +170,31 @@ fn a_server_that_says_nothing_is_not_waited_for() {
     assert!(stopwatch.elapsed() < Duration::from_secs(5), "{:?}", stopwatch.elapsed());
     assert_pages(&all_at_once(&renewing, MANY));
     cluster.assert_all_are_signed_in(&mut [remembered], 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn whoever_finds_a_connection_cut_spares_the_others_the_same() {
+    let postgres = Postgres::start();
+    let (database, _) = Database::open(&postgres.database("perennial").parse().unwrap()).unwrap();
+    for _ in 0..3 {
+        let all = Barrier::new(CONNECTIONS);
+        thread::scope(|scope| {
+            let hold = || database.read_blocking(|connection| users::any(connection).inspect(|_| drop(all.wait())));
+            let held: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(hold)).collect();
+            held.into_iter().for_each(|held| assert!(!held.join().unwrap().unwrap()));
+        });
+        let mut cut = postgres.prompt("postgres");
+        let found = database.write_blocking(move |connection| {
+            users::any(connection)?;
+            cut.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'perennial' AND application_name = 'perennial'");
+            users::any(connection)
+        });
+        assert!(found.is_err());
+        for _ in 0..CONNECTIONS {
+            assert!(!database.read_blocking(users::any).unwrap());
+        }
+    }
 }
 
 #[test]
