@@ -17,6 +17,7 @@ mod chromium;
 mod command_line;
 mod devices;
 mod fields;
+mod full_disk;
 mod json;
 mod keep;
 mod keys;

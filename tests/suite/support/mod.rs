@@ -14,6 +14,7 @@ pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod server;
+pub(crate) mod small_disk;
 pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
