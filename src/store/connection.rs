@@ -115,22 +115,12 @@ impl Manager {
 /// Tells whether an error says that its connection, and so perhaps every other, leads nowhere.
 pub(super) fn is_lost(error: &StoreError) -> bool {
     let StoreError::Unavailable(source) = error else { return false };
-    source.downcast_ref().is_some_and(leads_nowhere)
-}
-
-fn leads_nowhere(error: &Error) -> bool {
-    match error {
-        // What a transaction says whose connection was cut is that its undoing could not be sent.
-        Error::DatabaseError(kind, _) => matches!(
-            kind,
-            DatabaseErrorKind::ClosedConnection
-                | DatabaseErrorKind::ReadOnlyTransaction
-                | DatabaseErrorKind::UnableToSendCommand
-        ),
-        Error::RollbackErrorOnCommit { commit_error, .. } => leads_nowhere(commit_error),
-        Error::BrokenTransactionManager => true,
-        _ => false,
-    }
+    let kind = match source.downcast_ref::<Error>() {
+        Some(Error::DatabaseError(kind, _)) => kind,
+        Some(Error::BrokenTransactionManager) => return true,
+        _ => return false,
+    };
+    matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::ReadOnlyTransaction)
 }
 
 impl r2d2::ManageConnection for Manager {

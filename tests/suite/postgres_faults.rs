@@ -177,20 +177,26 @@ fn a_server_that_says_nothing_is_not_waited_for() {
 fn whoever_finds_a_connection_cut_spares_the_others_the_same() {
     let postgres = Postgres::start();
     let (database, _) = Database::open(&postgres.database("perennial").parse().unwrap()).unwrap();
-    for _ in 0..3 {
+    let backends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'perennial'";
+    for cut_at_commit in [false, true, false, true] {
         let all = Barrier::new(CONNECTIONS);
         thread::scope(|scope| {
-            let hold = || database.read_blocking(|connection| users::any(connection).inspect(|_| drop(all.wait())));
+            let hold = || {
+                database.read_blocking(|connection| {
+                    all.wait();
+                    users::any(connection)
+                })
+            };
             let held: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(hold)).collect();
             held.into_iter().for_each(|held| assert!(!held.join().unwrap().unwrap()));
         });
-        let mut cut = postgres.prompt("postgres");
-        let found = database.write_blocking(move |connection| {
+        let mut prompt = postgres.prompt("postgres");
+        let cut = database.write_blocking(move |connection| {
             users::any(connection)?;
-            cut.number("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'perennial' AND application_name = 'perennial'");
-            users::any(connection)
+            prompt.number(backends);
+            if cut_at_commit { Ok(false) } else { users::any(connection) }
         });
-        assert!(found.is_err());
+        assert!(cut.is_err());
         for _ in 0..CONNECTIONS {
             assert!(!database.read_blocking(users::any).unwrap());
         }
