@@ -174,6 +174,24 @@ fn a_server_that_says_nothing_is_not_waited_for() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn a_process_can_be_stopped_while_its_server_says_nothing() {
+    let (mut cluster, client) = signed_in();
+    let renewing = without_access(&client);
+    let held = cluster.postgres.hold_still();
+    let stopwatch = Stopwatch::start();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| renewing.clone().get("/dashboard").unwrap());
+        let_pass(Duration::from_millis(200));
+        assert_eq!(cluster.stop(0).code(), Some(0));
+        assert_unavailable(&waiting.join().unwrap());
+    });
+    println!("stopped after {:?}", stopwatch.elapsed());
+    assert!(stopwatch.elapsed() < Duration::from_secs(20), "{:?}", stopwatch.elapsed());
+    drop(held);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn whoever_finds_a_connection_cut_spares_the_others_the_same() {
     let postgres = Postgres::start();
     let (database, _) = Database::open(&postgres.database("perennial").parse().unwrap()).unwrap();

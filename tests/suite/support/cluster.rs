@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::client::Client;
 use super::database::Rows;
 use super::postgres::Postgres;
-use super::server::{Launch, Server, empty_folder, free_port};
+use super::server::{Finished, Launch, Server, empty_folder, free_port};
 
 /// The name of the database.
 const NAME: &str = "perennial";
@@ -76,6 +76,11 @@ impl Cluster {
         self.nodes[node].take().unwrap().kill();
     }
 
+    /// Stops a process as a service manager does.
+    pub(crate) fn stop(&mut self, node: usize) -> Finished {
+        self.nodes[node].take().unwrap().stop()
+    }
+
     /// Starts a process again.
     pub(crate) fn start_again(&mut self, node: usize) {
         self.nodes[node] = Some(self.launches[node].start());
@@ -85,7 +90,7 @@ impl Cluster {
     pub(crate) fn change(&mut self, name: &str, value: &str) {
         for node in 0..self.nodes.len() {
             self.launches[node] = self.launches[node].clone().set(name, value);
-            assert_eq!(self.nodes[node].take().unwrap().stop().code(), Some(0));
+            assert_eq!(self.stop(node).code(), Some(0));
             self.start_again(node);
         }
     }
