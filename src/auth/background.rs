@@ -12,18 +12,21 @@ use crate::store::{StoreError, sessions};
 /// less because listening costs some microseconds (one pragma, or a look at a socket, until something changed).
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
 
-/// Rounds of following between two writes of what was seen.
-const ROUNDS_PER_WRITE: u32 = 250;
+/// How often what was seen is written down.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// Sign-ins whose last use is written in one transaction: short enough to keep no rotation waiting.
 const SEEN_BATCH: usize = 200;
 
-/// A thread that keeps what this process remembers in step with the database; it ends when this is dropped.
+/// A thread that keeps what this process remembers in step with the database, and one that writes down what was seen;
+/// they end when this is dropped.
+///
+/// Two, because a write may wait for somebody else's lock, or for a slow disk, longer than a revocation may go unheard.
 #[derive(Debug)]
 pub struct Background {
     auth: Arc<Auth>,
     follower: Arc<Mutex<Follower>>,
-    _thread: Companion,
+    _threads: [Companion; 2],
 }
 
 impl Background {
@@ -34,11 +37,8 @@ impl Background {
     pub fn start(auth: Arc<Auth>) -> Result<Self, StoreError> {
         let follower = Arc::new(Mutex::new(Follower::start(&auth.database)?));
         auth.remembered.heard(auth.clock.elapsed());
-        let thread = {
-            let (auth, follower) = (Arc::clone(&auth), Arc::clone(&follower));
-            Companion::start("follower", move |stopped| work(&auth, &follower, stopped))
-        };
-        Ok(Self { auth, follower, _thread: thread.map_err(|error| StoreError::Unavailable(error.into()))? })
+        let threads = start_threads(&auth, &follower).map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(Self { auth, follower, _threads: threads })
     }
 
     /// Takes in at once whatever other processes have committed, as a test needs it that does not wait.
@@ -58,15 +58,16 @@ impl Background {
     }
 }
 
-fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Stopped) {
-    let mut round = 0_u32;
+fn start_threads(auth: &Arc<Auth>, follower: &Arc<Mutex<Follower>>) -> std::io::Result<[Companion; 2]> {
+    let (following, writing, follower) = (Arc::clone(auth), Arc::clone(auth), Arc::clone(follower));
+    let follow = Companion::start("follower", move |stopped| keep_following(&following, &follower, stopped))?;
+    Ok([follow, Companion::start("seen", move |stopped| keep_writing(&writing, stopped))?])
+}
+
+fn keep_following(auth: &Auth, follower: &Mutex<Follower>, stopped: &Stopped) {
     let mut quiet = true;
-    loop {
-        let ended = stopped.within(FOLLOW_EVERY);
-        round = round.wrapping_add(1);
-        let followed = follow(auth, follower, false);
-        let seen = if ended || round.is_multiple_of(ROUNDS_PER_WRITE) { write_seen(auth) } else { Ok(()) };
-        match followed.and(seen) {
+    while !stopped.within(FOLLOW_EVERY) {
+        match follow(auth, follower, false) {
             Ok(()) => quiet = true,
             // Once an outage and not fifty times a second.
             Err(error) if quiet => {
@@ -75,8 +76,15 @@ fn work(auth: &Auth, follower: &Mutex<Follower>, stopped: &Stopped) {
             }
             Err(_) => {}
         }
-        if ended {
-            return;
+    }
+}
+
+fn keep_writing(auth: &Auth, stopped: &Stopped) {
+    let mut ended = false;
+    while !ended {
+        ended = stopped.within(WRITE_EVERY);
+        if let Err(error) = write_seen(auth) {
+            tracing::warn!(%error, "cannot write down which sign-ins were used; the next try is in some seconds");
         }
     }
 }

@@ -197,6 +197,34 @@ fn a_sign_out_is_known_to_every_node_within_a_second() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn a_write_that_waits_keeps_no_sign_out_from_being_heard() {
+    let cluster = Cluster::start(2, |launch| launch);
+    let mut used = cluster.client(0);
+    used.register("eve");
+    cluster.client(0).register("ada");
+    let mut leaving = cluster.client(0);
+    assert_eq!(leaving.sign_in("ada").status, 303);
+    let mut elsewhere = Client { address: cluster.addresses()[1], ..leaving.clone() };
+    assert!(elsewhere.is_signed_in());
+    // The other node is to write down that a sign-in was used again after some minutes, and somebody has a lock on its row.
+    let mut rows = cluster.prompt();
+    let of_eve = "FROM sessions WHERE user_id = (SELECT id FROM users WHERE email = 'eve@example.org')";
+    rows.execute("UPDATE sessions SET last_seen_at = last_seen_at - 600");
+    rows.execute(&format!("BEGIN; SELECT 1 {of_eve} FOR UPDATE"));
+    used.address = elsewhere.address;
+    assert!(used.is_signed_in());
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    let mut watch = cluster.prompt();
+    until("a write that waits", || (watch.number(waiting) > 0).then_some(()));
+    leaving.sign_out();
+    let taken = time_until_refused(&mut elsewhere);
+    assert_eq!(watch.number(waiting), 1, "it waits still");
+    println!("a sign-out was known after {taken:?}, beside a write that waits");
+    assert!(taken < Duration::from_secs(1), "{taken:?}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn one_process_of_all_has_a_duty_and_it_passes_on() {
     let mut postgres = Postgres::start();
     let url = postgres.database("duty").parse().unwrap();
