@@ -68,7 +68,8 @@ pub enum StartError {
 pub struct Application {
     site: web::Data<Site>,
     background: Arc<Background>,
-    _retention: Arc<RetentionThread>,
+    retention: Retention,
+    _retention_thread: Arc<RetentionThread>,
     mailer: Mailer,
 }
 
@@ -139,7 +140,8 @@ impl Application {
         Ok(Self {
             site: web::Data::new(site),
             background: Arc::new(Background::start(Arc::clone(&auth))?),
-            _retention: Arc::new(RetentionThread::start(retention, auth)?),
+            _retention_thread: Arc::new(RetentionThread::start(retention.clone(), auth)?),
+            retention,
             mailer,
         })
     }
@@ -160,6 +162,11 @@ impl Application {
     /// Returns what runs beside the requests.
     pub fn background(&self) -> &Background {
         &self.background
+    }
+
+    /// Returns what cleans up, for whoever does not wait for the background to do so.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
     }
 
     /// Tells whether anybody has an account yet.

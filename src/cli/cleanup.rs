@@ -16,7 +16,11 @@ pub(super) fn run(settings: &Settings, clock_is_right: bool) -> Result<(), Failu
              if the clock is right, run this again with --clock-is-right"
         )));
     }
-    let swept = retention.sweep(|| Continue::Yes)?;
+    // A server may be writing to this database, and waits for a lock no longer than two seconds: it gets its turns.
+    let swept = retention.sweep(|pause| {
+        std::thread::park_timeout(pause);
+        Continue::Yes
+    })?;
     say(&format!(
         "Deleted {} sign-ins that are over, {} spent tokens, {} old events and {} old changes",
         swept.sessions, swept.tokens, swept.events, swept.changes

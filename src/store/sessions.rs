@@ -1,6 +1,10 @@
 //! The rows of sign-ins.
 
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use time::OffsetDateTime;
 
 use super::Connection;
@@ -101,17 +105,6 @@ pub struct Swap {
     pub address: String,
 }
 
-/// The row of a sign-in, if it still stands as it was read and was not revoked.
-macro_rules! unmoved {
-    ($read:expr) => {
-        sessions::table
-            .find($read.id.to_string())
-            .filter(sessions::generation.eq($read.generation))
-            .filter(sessions::token_hash.eq($read.token_hash.as_bytes().as_slice()))
-            .filter(sessions::revoked_at.is_null())
-    };
-}
-
 /// Adds the row of a new sign-in.
 ///
 /// # Errors
@@ -126,7 +119,7 @@ pub fn insert(connection: &mut Connection, session: &Session) -> Result<(), Stor
 /// # Errors
 /// If the database cannot read.
 pub fn find(connection: &mut Connection, id: SessionId) -> Result<Option<Session>, StoreError> {
-    let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).first(connection).optional()?;
+    let row = sessions::table.find(id.to_string()).select(SessionRow::as_select()).get_result(connection).optional()?;
     row.map(Session::try_from).transpose()
 }
 
@@ -139,7 +132,7 @@ pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Opti
         .inner_join(users::table)
         .filter(sessions::id.eq(id.to_string()))
         .select((SessionRow::as_select(), UserRow::as_select()))
-        .first::<(SessionRow, UserRow)>(connection)
+        .get_result::<(SessionRow, UserRow)>(connection)
         .optional()?;
     row.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
 }
@@ -151,18 +144,67 @@ pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Opti
 /// # Errors
 /// If the database cannot write.
 pub fn swap(connection: &mut Connection, session: &Session, swap: &Swap) -> Result<bool, StoreError> {
-    let changed = diesel::update(unmoved!(session))
-        .set((
-            sessions::generation.eq(swap.generation),
-            sessions::token_hash.eq(swap.token_hash.as_bytes().as_slice()),
-            sessions::previous_hash.eq(swap.previous_hash.as_ref().map(|hash| hash.as_bytes().as_slice())),
-            sessions::rotated_at.eq(seconds(swap.at)),
-            sessions::last_seen_at.eq(seconds(swap.at)),
-            sessions::address.eq(&swap.address),
-        ))
-        .execute(connection)?;
-    Ok(changed == 1)
+    let statement = SwapStatement {
+        id: session.id.to_string(),
+        generation: session.generation,
+        token_hash: session.token_hash,
+        next_generation: swap.generation,
+        next_hash: swap.token_hash,
+        previous_hash: swap.previous_hash.map(|hash| hash.as_bytes().to_vec()),
+        at: seconds(swap.at),
+        address: swap.address.clone(),
+    };
+    Ok(statement.execute(connection)? == 1)
 }
+
+/// What [`swap`] runs, written out so that a connection prepares it once.
+///
+/// Diesel prepares each of its own `UPDATE`s anew, as it cannot know that their columns stay the same; that took half of
+/// the time in which the one writer carries out a rotation.
+#[derive(QueryId)]
+struct SwapStatement {
+    id: String,
+    generation: i64,
+    token_hash: SecretHash,
+    next_generation: i64,
+    next_hash: SecretHash,
+    previous_hash: Option<Vec<u8>>,
+    at: i64,
+    address: String,
+}
+
+impl<DB: Backend> QueryFragment<DB> for SwapStatement
+where
+    i64: ToSql<BigInt, DB>,
+    str: ToSql<Text, DB>,
+    [u8]: ToSql<Binary, DB>,
+    Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE sessions SET generation = ");
+        out.push_bind_param::<BigInt, _>(&self.next_generation)?;
+        out.push_sql(", token_hash = ");
+        out.push_bind_param::<Binary, [u8]>(self.next_hash.as_bytes())?;
+        out.push_sql(", previous_hash = ");
+        out.push_bind_param::<Nullable<Binary>, _>(&self.previous_hash)?;
+        out.push_sql(", rotated_at = ");
+        out.push_bind_param::<BigInt, _>(&self.at)?;
+        out.push_sql(", last_seen_at = ");
+        out.push_bind_param::<BigInt, _>(&self.at)?;
+        out.push_sql(", address = ");
+        out.push_bind_param::<Text, str>(&self.address)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<Text, str>(&self.id)?;
+        out.push_sql(" AND generation = ");
+        out.push_bind_param::<BigInt, _>(&self.generation)?;
+        out.push_sql(" AND token_hash = ");
+        out.push_bind_param::<Binary, [u8]>(self.token_hash.as_bytes())?;
+        out.push_sql(" AND revoked_at IS NULL");
+        Ok(())
+    }
+}
+
+impl RunQueryDsl<Connection> for SwapStatement {}
 
 /// Ends a sign-in for good, unless it already was; returns whether this call did.
 ///
@@ -191,7 +233,12 @@ pub fn revoke_unmoved(
     because: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    let changed = diesel::update(unmoved!(read))
+    let unmoved = sessions::table
+        .find(read.id.to_string())
+        .filter(sessions::generation.eq(read.generation))
+        .filter(sessions::token_hash.eq(read.token_hash.as_bytes().as_slice()))
+        .filter(sessions::revoked_at.is_null());
+    let changed = diesel::update(unmoved)
         .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
         .execute(connection)?;
     Ok(changed == 1)

@@ -118,7 +118,7 @@ pub fn find_with_password(connection: &mut Connection, email: &Email) -> Result<
     let row = users::table
         .filter(users::email.eq(email.as_str()))
         .select((UserRow::as_select(), users::password_hash))
-        .first::<(UserRow, String)>(connection)
+        .get_result::<(UserRow, String)>(connection)
         .optional()?;
     row.map(|(user, hash)| Ok((user.try_into()?, hash))).transpose()
 }
@@ -151,7 +151,7 @@ pub fn replace_password_hash(
 /// # Errors
 /// If the database cannot read.
 pub fn is_active(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let active = users::table.find(user.0).select(users::is_active).first::<bool>(connection).optional()?;
+    let active = users::table.find(user.0).select(users::is_active).get_result::<bool>(connection).optional()?;
     Ok(active.unwrap_or(false))
 }
 
