@@ -12,7 +12,7 @@ use crate::store::{StoreError, sessions};
 /// less because listening costs some microseconds (one pragma, or a look at a socket, until something changed).
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
 
-/// How often what was seen is written down.
+/// How often what was seen is written down, and tokens that have expired are looked for.
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// Sign-ins whose last use is written in one transaction: short enough to keep no rotation waiting.
@@ -83,6 +83,7 @@ fn keep_writing(auth: &Auth, stopped: &Stopped) {
     let mut ended = false;
     while !ended {
         ended = stopped.within(WRITE_EVERY);
+        auth.remembered.sweep(auth.clock.now(), auth.clock.elapsed());
         if let Err(error) = write_seen(auth) {
             tracing::warn!(%error, "cannot write down which sign-ins were used; the next try is in some seconds");
         }

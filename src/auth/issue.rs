@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::remembered::{Grant, News, Remembered};
+use super::remembered::{Grant, News};
 use super::{Auth, AuthError};
 use crate::crypto::random_bytes;
 use crate::domain::access::AccessToken;
@@ -63,8 +63,8 @@ impl Auth {
         let token = self.access_token(session, now);
         let access = Zeroizing::new(self.access_tokens.issue(&token)?);
         let access_expires_at = token.expires_at;
-        let grant = Arc::new(Grant::new(user.clone(), session, token, news, tick));
-        self.remembered.insert(Remembered::digest(&access), grant);
+        let grant = Arc::new(Grant::new(user.clone(), session, token, news, tick, self.clock.elapsed()));
+        self.remembered.insert(self.remembered.tag(&access), grant, self.clock.elapsed());
         Ok(IssuedTokens {
             access,
             access_expires_at,

@@ -5,6 +5,7 @@ mod background;
 mod companion;
 mod devices;
 mod error;
+mod grants;
 mod issue;
 mod remembered;
 mod resume;
@@ -21,6 +22,8 @@ pub use devices::RevokeOutcome;
 pub use error::AuthError;
 pub use issue::IssuedTokens;
 pub(crate) use issue::record_sign_in;
+#[cfg(test)]
+pub(crate) use remembered::tests::grant;
 pub use remembered::{Grant, SessionFacts};
 pub use resume::{Continuation, Ended, Presented, Resumed};
 pub use retention::{Continue, Retention, RetentionThread, Swept};

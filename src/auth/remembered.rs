@@ -11,13 +11,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use moka::sync::Cache;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::grants::{Grants, TokenTag};
+use crate::crypto::WrittenFormToken;
 use crate::domain::access::AccessToken;
 use crate::domain::event::Theft;
 use crate::domain::id::{SessionId, UserId};
@@ -25,8 +25,8 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::store::changes::Change;
 
-/// Tokens remembered at most; past that the least used are verified anew.
-const CAPACITY: u64 = 200_000;
+/// Tokens remembered at most; past that those not used lately are verified anew.
+const CAPACITY: usize = 200_000;
 
 /// How long this process trusts its memory without having heard from the database.
 const TRUST: Duration = Duration::from_secs(5);
@@ -78,6 +78,8 @@ pub struct Grant {
     tick: u64,
     noted: AtomicI64,
     away: AtomicI64,
+    form: OnceLock<WrittenFormToken>,
+    since: u32,
 }
 
 /// What the user of a grant is to be told.
@@ -90,10 +92,30 @@ pub(super) struct News {
 }
 
 impl Grant {
-    pub(super) fn new(user: User, session: &Session, access: AccessToken, news: News, tick: u64) -> Self {
+    /// Makes the grant of a sign-in that was read at `tick`, at the monotonic time `elapsed`.
+    pub(super) fn new(
+        user: User,
+        session: &Session,
+        access: AccessToken,
+        news: News,
+        tick: u64,
+        elapsed: Duration,
+    ) -> Self {
+        let since = seconds(elapsed);
         let noted = AtomicI64::new(session.last_seen_at.unix_timestamp());
         let away = AtomicI64::new(news.away.whole_seconds());
-        Self { user, session: session.into(), access, theft: news.theft.map(Box::new), tick, noted, away }
+        let (theft, form) = (news.theft.map(Box::new), OnceLock::new());
+        Self { user, session: session.into(), access, theft, tick, noted, away, form, since }
+    }
+
+    /// Returns the token in the forms of this sign-in's pages, which `make` makes the first time it is asked for.
+    pub(crate) fn form_token(&self, make: impl FnOnce() -> WrittenFormToken) -> &str {
+        self.form.get_or_init(make).as_str()
+    }
+
+    /// Returns when this was made, in whole seconds of the monotonic clock.
+    pub(super) fn since(&self) -> u32 {
+        self.since
     }
 
     /// Returns how long the user had been away before this device signed them in by itself; nothing once it was asked.
@@ -107,12 +129,9 @@ impl Grant {
     }
 }
 
-/// The key under which a token is remembered: as good as the whole token, and a tenth of its size.
-pub(super) type TokenDigest = [u8; 32];
-
 /// The memory of one process.
 pub(super) struct Remembered {
-    grants: Cache<TokenDigest, Arc<Grant>>,
+    grants: Grants,
     tick: AtomicU64,
     /// Grants of an earlier tick are outdated, whatever changed.
     doubted: AtomicU64,
@@ -126,7 +145,7 @@ impl Remembered {
     pub(super) fn new(access_life: time::Duration) -> Self {
         let life = Duration::from_secs(access_life.whole_seconds().unsigned_abs());
         Self {
-            grants: Cache::builder().max_capacity(CAPACITY).time_to_live(life).build(),
+            grants: Grants::new(CAPACITY, life),
             tick: AtomicU64::new(0),
             doubted: AtomicU64::new(0),
             changes: RwLock::default(),
@@ -136,8 +155,9 @@ impl Remembered {
         }
     }
 
-    pub(super) fn digest(token: &str) -> TokenDigest {
-        Sha256::digest(token.as_bytes()).into()
+    /// Returns what stands for a token here.
+    pub(super) fn tag(&self, token: &str) -> TokenTag {
+        self.grants.tag(token)
     }
 
     /// Returns the current tick; take it before reading the rows of a grant.
@@ -145,14 +165,26 @@ impl Remembered {
         self.tick.load(Ordering::SeqCst)
     }
 
-    pub(super) fn insert(&self, digest: TokenDigest, grant: Arc<Grant>) {
-        self.grants.insert(digest, grant);
+    pub(super) fn insert(&self, tag: TokenTag, grant: Arc<Grant>, elapsed: Duration) {
+        self.grants.insert(tag, grant, elapsed);
     }
 
-    /// Returns the grant of a token that was verified before, if it is in force and nothing is known against it.
-    pub(super) fn get(&self, digest: &TokenDigest, now: OffsetDateTime, elapsed: Duration) -> Option<Arc<Grant>> {
-        let grant = self.grants.get(digest)?;
-        (grant.access.is_current(now) && self.trusts(elapsed) && !self.is_outdated(&grant)).then_some(grant)
+    /// Returns the grant of a token that was verified before, if it still stands.
+    pub(super) fn get(&self, tag: TokenTag, now: OffsetDateTime, elapsed: Duration) -> Option<Arc<Grant>> {
+        self.grants.get(tag).filter(|grant| self.stands(grant, now, elapsed))
+    }
+
+    /// Tells whether a grant is in force and nothing is known against it.
+    pub(super) fn stands(&self, grant: &Grant, now: OffsetDateTime, elapsed: Duration) -> bool {
+        grant.access.is_current(now)
+            && self.grants.is_fresh(grant, elapsed)
+            && self.trusts(elapsed)
+            && !self.is_outdated(grant)
+    }
+
+    /// Forgets tokens that have expired.
+    pub(super) fn sweep(&self, now: OffsetDateTime, elapsed: Duration) {
+        self.grants.sweep(now, elapsed);
     }
 
     /// Tells whether the database was heard from lately.
@@ -227,5 +259,100 @@ impl Remembered {
                 seen.remove(id);
             }
         }
+    }
+}
+
+/// Counts whole seconds; 136 years of them are enough.
+pub(super) fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::domain::token::SecretHash;
+    use crate::domain::user::Role;
+
+    pub(in crate::auth) const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
+
+    /// Makes a grant of a user's, whose token expires 15 minutes from `NOW`.
+    pub(crate) fn grant(user: i64) -> Arc<Grant> {
+        grant_since(user, Duration::ZERO)
+    }
+
+    /// Makes one at a monotonic time.
+    pub(in crate::auth) fn grant_since(user: i64, elapsed: Duration) -> Arc<Grant> {
+        let user = User {
+            id: UserId(user),
+            email: "ada@example.org".to_owned(),
+            full_name: "Ada Lovelace".to_owned(),
+            role: Role::User,
+            is_active: true,
+            last_login_at: None,
+            theft_noticed_at: None,
+        };
+        let session = Session {
+            id: SessionId::from_bytes([7; 16]),
+            user_id: user.id,
+            generation: 0,
+            token_hash: SecretHash::from_bytes([0; 32]),
+            previous_hash: None,
+            rotated_at: NOW,
+            created_at: NOW,
+            authenticated_at: NOW,
+            last_seen_at: NOW,
+            expires_at: NOW + time::Duration::DAY,
+            kept: true,
+            revoked: None,
+            user_agent: String::new(),
+            address: String::new(),
+        };
+        let access = AccessToken {
+            user: user.id,
+            session: session.id,
+            issued_at: NOW,
+            expires_at: NOW + time::Duration::minutes(15),
+            authenticated_at: NOW,
+        };
+        Arc::new(Grant::new(user, &session, access, News::default(), 0, elapsed))
+    }
+
+    #[test]
+    fn a_change_of_the_session_or_of_its_user_makes_a_process_ask_again() {
+        for change in [Change::Session(SessionId::from_bytes([7; 16])), Change::User(UserId(1))] {
+            let remembered = Remembered::new(time::Duration::minutes(15));
+            let tag = remembered.tag("token");
+            remembered.insert(tag, grant(1), Duration::ZERO);
+            remembered.apply(&[Change::User(UserId(2))], Duration::ZERO);
+            assert!(remembered.get(tag, NOW, Duration::ZERO).is_some());
+            remembered.apply(&[change], Duration::ZERO);
+            assert!(remembered.get(tag, NOW, Duration::ZERO).is_none());
+        }
+    }
+
+    #[test]
+    fn memory_is_trusted_for_five_seconds_after_the_database_was_heard() {
+        let remembered = Remembered::new(time::Duration::minutes(15));
+        let tag = remembered.tag("token");
+        remembered.insert(tag, grant(1), Duration::ZERO);
+        assert!(remembered.get(tag, NOW, Duration::from_secs(5)).is_some());
+        assert!(remembered.get(tag, NOW, Duration::from_secs(6)).is_none());
+        remembered.heard(Duration::from_secs(6));
+        assert!(remembered.get(tag, NOW, Duration::from_secs(6)).is_some());
+    }
+
+    #[test]
+    fn no_token_outlives_the_memory_of_what_was_changed_though_the_clock_be_set_back() {
+        let remembered = Remembered::new(time::Duration::minutes(15));
+        let tag = remembered.tag("token");
+        remembered.insert(tag, grant(1), Duration::ZERO);
+        remembered.apply(&[Change::User(UserId(1))], Duration::ZERO);
+        let later = Duration::from_secs(15 * 60) + MARGIN + Duration::from_secs(1);
+        remembered.heard(later);
+        // This forgets the change; the token is still in force by the wall clock.
+        remembered.apply(&[Change::User(UserId(2))], later);
+        assert!(remembered.get(tag, NOW, later).is_none());
     }
 }

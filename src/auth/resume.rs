@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::devices::THEFT_WARNING;
-use super::remembered::{Grant, News, Remembered};
+use super::remembered::{Grant, News};
 use super::{Auth, AuthError, Trail};
 use crate::crypto::SignedValues;
 use crate::domain::access::AccessToken;
@@ -89,15 +89,23 @@ impl Auth {
     /// Returns the grant of an access token that this process has verified before: the way of nearly every request.
     ///
     /// It asks no database and waits for nothing. `None` says only that [`Auth::resume`] must be asked.
-    pub fn remembered(&self, presented: &Presented<'_>) -> Option<Arc<Grant>> {
+    pub fn remembered(&self, presented: &Presented<'_>, now: OffsetDateTime) -> Option<Arc<Grant>> {
         let [text] = presented.access.as_slice() else { return None };
-        let now = self.clock.now();
-        let grant = self.remembered.get(&Remembered::digest(text), now, self.clock.elapsed())?;
+        let grant = self.remembered.get(self.remembered.tag(text), now, self.clock.elapsed())?;
         if !agrees(&presented.refresh, grant.session.id) {
             return None;
         }
         self.remembered.note_seen(&grant, now);
         Some(grant)
+    }
+
+    /// Tells whether a grant that [`Auth::remembered`] returned for the same cookies still stands.
+    pub fn stands(&self, grant: &Grant, now: OffsetDateTime) -> bool {
+        let stands = self.remembered.stands(grant, now, self.clock.elapsed());
+        if stands {
+            self.remembered.note_seen(grant, now);
+        }
+        stands
     }
 
     /// Decides who a request is at the time of its arrival.
@@ -199,8 +207,9 @@ impl Auth {
             return self.end_deactivated(&session, client).await;
         }
         trail.note(|| format!("signed in: access token of session {}, looked up", session.id));
-        let grant = Arc::new(Grant::new(user, &session, token, News { theft, ..News::default() }, found.tick));
-        self.remembered.insert(Remembered::digest(text), Arc::clone(&grant));
+        let (news, elapsed) = (News { theft, ..News::default() }, self.clock.elapsed());
+        let grant = Arc::new(Grant::new(user, &session, token, news, found.tick, elapsed));
+        self.remembered.insert(self.remembered.tag(text), Arc::clone(&grant), elapsed);
         self.remembered.note_seen(&grant, now);
         Ok(Resumed::Current(grant))
     }
@@ -231,7 +240,8 @@ impl Auth {
                 Decision::Rotate | Decision::Overlap | Decision::Reissue => {
                     let access = self.access_token(&session, now);
                     let away = now - session.last_seen_at;
-                    let grant = Arc::new(Grant::new(user, &session, access, News { theft, away }, tick));
+                    let (news, elapsed) = (News { theft, away }, self.clock.elapsed());
+                    let grant = Arc::new(Grant::new(user, &session, access, news, tick, elapsed));
                     let continuation = Continuation { presented, session, decision, arrived: now, grant, tick, away };
                     return Ok(Resumed::Continued(Box::new(continuation)));
                 }

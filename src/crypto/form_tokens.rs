@@ -17,10 +17,31 @@ pub enum FormBinding {
     Browser(FormId),
 }
 
+/// Characters of a form token: 32 bytes in unpadded base64url.
+const TOKEN_CHARACTERS: usize = 43;
+
+/// A form token, written out.
+#[derive(Clone)]
+pub struct WrittenFormToken([u8; TOKEN_CHARACTERS]);
+
+impl WrittenFormToken {
+    /// Returns it as it goes into a hidden field.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for WrittenFormToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WrittenFormToken")
+    }
+}
+
 /// Makes and checks form tokens: an HMAC of what the form is bound to (OWASP CSRF Prevention Cheat Sheet, "Signed
 /// Double-Submit Cookie").
 ///
 /// Nothing is stored, so a form stays good across a restart and on every node.
+#[derive(Clone)]
 pub struct FormTokens {
     keys: Vec<Hmac<Sha256>>,
 }
@@ -34,8 +55,17 @@ impl FormTokens {
 
     /// Makes the token for forms bound to `binding`.
     pub fn token(&self, binding: FormBinding) -> String {
+        self.written(binding).as_str().to_owned()
+    }
+
+    /// Makes it for whoever shows the forms of one binding again and again, and keeps it.
+    pub fn written(&self, binding: FormBinding) -> WrittenFormToken {
+        let mut text = [b'A'; TOKEN_CHARACTERS];
         let mac = self.keys.first().map(|key| bound(key, binding).finalize().into_bytes());
-        mac.map(|mac| URL_SAFE_NO_PAD.encode(mac)).unwrap_or_default()
+        // The text is exactly as long as what is written into it.
+        let written = mac.map(|mac| URL_SAFE_NO_PAD.encode_slice(mac, &mut text));
+        debug_assert!(matches!(written, Some(Ok(TOKEN_CHARACTERS))), "{written:?}");
+        WrittenFormToken(text)
     }
 
     /// Tells whether `token` was made for forms bound to `binding`, in constant time.

@@ -11,7 +11,7 @@ mod random;
 mod signed_values;
 
 pub use access_tokens::{AccessTokens, IssueError, Refusal};
-pub use form_tokens::{FormBinding, FormTokens};
+pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};
 pub use key_file::{KeyFileError, KeyFileState, inspect_key_file, read_or_make_key_file};
 pub use key_ring::KeyRing;
 pub use password_hasher::{PasswordHasher, Verification};

@@ -9,6 +9,7 @@ use super::key_ring::{KeyRing, Purpose};
 const MAX_BYTES: usize = 512;
 
 /// Signs and verifies the values of one cookie with a key ring, by the `cookie` crate's signed jar (HMAC-SHA256).
+#[derive(Clone)]
 pub struct SignedValues {
     keys: Vec<Key>,
 }

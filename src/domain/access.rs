@@ -53,6 +53,6 @@ pub struct AccessToken {
 impl AccessToken {
     /// Tells whether the token is in force at `now`.
     pub fn is_current(&self, now: OffsetDateTime) -> bool {
-        now < self.expires_at && self.issued_at - now <= time::Duration::seconds(LEEWAY_SECONDS)
+        now < self.expires_at && self.issued_at.unix_timestamp() - now.unix_timestamp() <= LEEWAY_SECONDS
     }
 }

@@ -29,7 +29,7 @@ const ICON: (&str, &[u8]) = ("icons/icon.svg", include_bytes!("../../static/icon
 const HASH_CHARACTERS: usize = 12;
 
 /// A file as it goes out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asset {
     name: String,
     url: String,
@@ -39,7 +39,7 @@ pub(super) struct Asset {
 }
 
 /// The files that every page refers to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Assets {
     stylesheet: Asset,
     icon: Asset,

@@ -6,13 +6,24 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, USER_AGENT};
 use ipnet::IpNet;
 
-use crate::domain::client::Client;
+use crate::domain::client::{Client, address_text as written};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Describes the client of a request.
 pub(super) fn client(request: &HttpRequest, trusted: &[IpNet]) -> Client {
     describe(request.peer_addr().map(|peer| peer.ip()), request.headers(), trusted)
+}
+
+/// Returns the address of the client of a request alone, as text; empty where there is none.
+pub(super) fn address_text(request: &HttpRequest, trusted: &[IpNet]) -> String {
+    let address = request.peer_addr().map(|peer| beyond_proxies(peer.ip(), request.headers(), trusted));
+    address.map(written).unwrap_or_default()
+}
+
+/// Returns the user agent of a request alone, cut and cleaned as [`Client`] has it.
+pub(super) fn user_agent(headers: &HeaderMap) -> String {
+    describe(None, headers, &[]).user_agent
 }
 
 fn describe(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Client {

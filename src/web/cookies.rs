@@ -6,6 +6,7 @@
 
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use cookie::{Cookie, SameSite};
+use memchr::memchr;
 use time::{Duration, OffsetDateTime};
 
 use crate::auth::{IssuedTokens, Presented};
@@ -17,7 +18,7 @@ use crate::domain::id::{FormId, SessionId};
 const CANDIDATES: usize = 180;
 
 /// The names of the cookies of this origin, and how they are set.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct CookieJar {
     secure: bool,
     access: &'static str,
@@ -128,13 +129,33 @@ impl CookieJar {
     }
 }
 
+/// Returns the `Cookie` header of a request that has exactly one.
+pub(super) fn sole_header(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut all = headers.get_all(COOKIE);
+    let sole = all.next()?;
+    all.next().is_none().then_some(sole.as_bytes())
+}
+
 /// Splits every `Cookie` header into names and values, as bytes.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    headers.get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';')).filter_map(|pair| {
+    headers.get_all(COOKIE).flat_map(|header| parts(header.as_bytes())).filter_map(|pair| {
         let pair = pair.trim_ascii();
-        let equals = pair.iter().position(|byte| *byte == b'=')?;
-        let (name, value) = pair.split_at_checked(equals)?;
+        let (name, value) = pair.split_at_checked(memchr(b'=', pair)?)?;
         Some((name, value.get(1..)?))
+    })
+}
+
+/// Splits at each semicolon. A value has hundreds of bytes, so they are not looked at one by one.
+fn parts(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (part, after) = match memchr(b';', text) {
+            Some(end) => (text.get(..end)?, text.get(end + 1..)),
+            None => (text, None),
+        };
+        rest = after;
+        Some(part)
     })
 }
 

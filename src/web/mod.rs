@@ -1,6 +1,7 @@
 //! All HTTP, and no SQL.
 
 mod assets;
+mod browser_names;
 mod client_info;
 mod cookies;
 mod error;
@@ -9,6 +10,7 @@ mod forms;
 mod health;
 mod middleware;
 mod pages;
+mod recent;
 mod routes;
 mod site;
 mod static_files;

@@ -8,6 +8,7 @@ use actix_web::{Resource, guard};
 use super::error::WebError;
 use super::health;
 use super::pages::handlers;
+use super::recent::Recent;
 use super::site::Site;
 use super::static_files;
 
@@ -46,8 +47,9 @@ const fn route(path: &'static str, methods: &'static str, access: Access, build:
     Route { path, methods, access, build }
 }
 
-/// Every route of Perennial.
+/// Every route of Perennial; they are tried in this order, so what is asked for most comes first.
 pub static ROUTES: &[Route] = &[
+    route("/dashboard", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::dashboard))),
     route("/", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::home))),
     route("/login", "GET, HEAD, POST", Access::Public, |r| {
         r.route(read().to(handlers::login)).route(web::post().to(handlers::sign_in))
@@ -55,7 +57,6 @@ pub static ROUTES: &[Route] = &[
     route("/register", "GET, HEAD, POST", Access::Public, |r| {
         r.route(read().to(handlers::registration)).route(web::post().to(handlers::register))
     }),
-    route("/dashboard", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::dashboard))),
     route("/token-details", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::token_details))),
     route("/logout", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out))),
     route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),
@@ -74,7 +75,8 @@ pub static ROUTES: &[Route] = &[
 /// Adds every route to an application, with a page for what is not there.
 pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     let folder = site.static_dir.clone();
-    config.app_data(site);
+    // This runs once for each worker, and gives it a copy.
+    config.app_data(web::Data::new(Site::clone(&site))).app_data(Recent::new());
     for route in ROUTES {
         let methods = route.methods;
         let resource = (route.build)(web::resource(route.path));

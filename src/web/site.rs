@@ -11,9 +11,9 @@ use ipnet::IpNet;
 use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
-use crate::auth::Auth;
+use crate::auth::{Auth, Grant};
 use crate::config::{PublicUrl, Registration};
-use crate::crypto::{FormTokens, SignedValues};
+use crate::crypto::{FormBinding, FormTokens, SignedValues};
 
 /// What the composition root brings.
 #[derive(Debug)]
@@ -38,8 +38,11 @@ pub struct SiteParts {
     pub debug_auth: bool,
 }
 
-/// The state of the web floor, shared by all workers.
-#[derive(Debug)]
+/// The state of the web floor.
+///
+/// Each worker has a copy of its own, made from the same parts: what all of them count references to at every request
+/// goes back and forth between the caches of their processors, and that costs more than a look into the cookies.
+#[derive(Debug, Clone)]
 pub struct Site {
     pub(crate) auth: Arc<Auth>,
     pub(super) form_tokens: FormTokens,
@@ -53,7 +56,7 @@ pub struct Site {
     pub(super) trusted_proxies: Vec<IpNet>,
     pub(super) static_dir: Option<PathBuf>,
     pub(super) debug_auth: bool,
-    draining: AtomicBool,
+    draining: Arc<AtomicBool>,
 }
 
 impl Site {
@@ -77,7 +80,7 @@ impl Site {
             trusted_proxies: parts.trusted_proxies,
             static_dir: parts.static_dir,
             debug_auth: parts.debug_auth,
-            draining: AtomicBool::new(false),
+            draining: Arc::default(),
         })
     }
 
@@ -88,6 +91,11 @@ impl Site {
     pub(super) fn of(request: &HttpRequest) -> Result<web::Data<Self>, WebError> {
         let site = request.app_data::<web::Data<Self>>().cloned();
         site.ok_or_else(|| WebError::Internal("configure the application with perennial's routes".into()))
+    }
+
+    /// Returns the token that forms carry on the pages of a sign-in.
+    pub(super) fn form_token_of<'a>(&self, grant: &'a Grant) -> &'a str {
+        grant.form_token(|| self.form_tokens.written(FormBinding::Session(grant.session.id)))
     }
 
     /// Says that the process is about to end: readiness turns 503, and kept connections are wound down.

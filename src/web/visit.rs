@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use std::future::{Ready, ready};
+use time::OffsetDateTime;
 
 use super::cookies::FormCookie;
 use super::error::WebError;
@@ -28,6 +29,7 @@ pub(super) struct Visit(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    arrived: OffsetDateTime,
     grant: Option<Arc<Grant>>,
     ended: Option<Ended>,
     next_generation: Option<i64>,
@@ -39,13 +41,18 @@ struct Inner {
 
 impl Visit {
     /// Starts a visit of somebody who is signed in, perhaps by their refresh token.
-    pub(super) fn signed_in(grant: Arc<Grant>, next_generation: Option<i64>, form: Option<FormCookie>) -> Self {
-        Self::new(Some(grant), None, next_generation, form)
+    pub(super) fn signed_in(
+        grant: Arc<Grant>,
+        next_generation: Option<i64>,
+        form: Option<FormCookie>,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self::new(Some(grant), None, next_generation, form, now)
     }
 
     /// Starts a visit of somebody who is not, perhaps because their sign-in ended.
-    pub(super) fn signed_out(ended: Option<Ended>, form: Option<FormCookie>) -> Self {
-        Self::new(None, ended, None, form)
+    pub(super) fn signed_out(ended: Option<Ended>, form: Option<FormCookie>, now: OffsetDateTime) -> Self {
+        Self::new(None, ended, None, form, now)
     }
 
     fn new(
@@ -53,8 +60,10 @@ impl Visit {
         ended: Option<Ended>,
         next_generation: Option<i64>,
         form: Option<FormCookie>,
+        arrived: OffsetDateTime,
     ) -> Self {
         Self(Rc::new(Inner {
+            arrived,
             grant,
             ended,
             next_generation,
@@ -63,6 +72,11 @@ impl Visit {
             told: Cell::new(false),
             outcome: RefCell::new(None),
         }))
+    }
+
+    /// Returns when the request arrived.
+    pub(super) fn arrived(&self) -> OffsetDateTime {
+        self.0.arrived
     }
 
     /// Returns who is signed in.
@@ -121,6 +135,11 @@ impl Visit {
     /// Returns what a handler did to the sign-in.
     pub(super) fn take_outcome(&self) -> Option<Outcome> {
         self.0.outcome.take()
+    }
+
+    /// Tells whether a handler did anything to the sign-in or to the form cookie.
+    pub(super) fn changed_anything(&self) -> bool {
+        self.0.outcome.borrow().is_some() || self.changed_form().is_some()
     }
 
     /// Lets the next sign-in page tell of the end of `session`.

@@ -25,10 +25,10 @@ struct Words {
 
 const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
 
-/// Gives an answer that is an error its page, unless the handler wrote one.
+/// Gives an answer with the status of an error its page, unless the handler wrote one.
 pub(super) fn complete(site: &Site, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || response.headers().contains_key(CONTENT_TYPE) {
+    if response.headers().contains_key(CONTENT_TYPE) {
         return response;
     }
     let reference = status.is_server_error().then(|| log(&response));

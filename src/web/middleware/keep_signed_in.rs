@@ -12,6 +12,7 @@ use actix_web::{Error, HttpMessage};
 
 use super::super::client_info::client;
 use super::super::error::WebError;
+use super::super::recent::Recent;
 use super::super::site::Site;
 use super::super::visit::{Outcome, Visit};
 use crate::auth::{AuthError, Continuation, Presented, Resumed, Trail};
@@ -19,8 +20,15 @@ use crate::auth::{AuthError, Continuation, Presented, Resumed, Trail};
 /// Who a request is, and what its answer owes the browser.
 struct Arrival {
     visit: Visit,
-    continuation: Option<Continuation>,
+    continuation: Option<Box<Continuation>>,
     clear: bool,
+}
+
+impl Arrival {
+    /// Tells whether the answer may have to carry a cookie.
+    fn owes_something(&self) -> bool {
+        self.clear || self.continuation.is_some() || self.visit.changed_anything()
+    }
 }
 
 /// Runs one request. Files and probes pass by: they belong to nobody, and a cache must never hold a cookie.
@@ -32,14 +40,20 @@ pub(super) async fn run(
     if is_nobodys(request.path()) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let arrival = match arrive(site, &request).await {
-        Ok(arrival) => arrival,
-        Err(error) => return Ok(request.error_response(WebError::from(error))),
+    let arrival = match recognise(site, &request) {
+        Some(arrival) => arrival,
+        // In boxes of their own, here and below: the future of nearly every request stays small enough to be moved about.
+        None => match Box::pin(arrive(site, &request)).await {
+            Ok(arrival) => arrival,
+            Err(error) => return Ok(request.error_response(WebError::from(error))),
+        },
     };
     let visit = arrival.visit.clone();
     request.extensions_mut().insert(visit);
     let mut response = next.call(request).await?.map_into_boxed_body();
-    leave(site, arrival, &mut response).await;
+    if arrival.owes_something() {
+        Box::pin(leave(site, arrival, &mut response)).await;
+    }
     Ok(response)
 }
 
@@ -47,15 +61,33 @@ fn is_nobodys(path: &str) -> bool {
     path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz")
 }
 
-/// The way in.
-async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthError> {
-    let presented = site.jar.presented(request.headers());
-    if let Some(grant) = site.auth.remembered(&presented) {
-        if site.debug_auth {
-            tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
+/// The way in of nearly every request: by an access token that this process has verified before.
+fn recognise(site: &Site, request: &ServiceRequest) -> Option<Arrival> {
+    let now = site.auth.now();
+    let headers = request.headers();
+    let recent = request.app_data::<Recent>();
+    let known = recent.and_then(|recent| recent.find(headers, |grant| site.auth.stands(grant, now)));
+    let grant = match known {
+        Some(grant) => grant,
+        None => {
+            let grant = site.auth.remembered(&site.jar.presented(headers), now)?;
+            if let Some(recent) = recent {
+                recent.keep(headers, &grant);
+            }
+            grant
         }
-        return Ok(Arrival { visit: Visit::signed_in(grant, None, None), continuation: None, clear: false });
+    };
+    if site.debug_auth {
+        tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
     }
+    let visit = Visit::signed_in(grant, None, None, now);
+    Some(Arrival { visit, continuation: None, clear: false })
+}
+
+/// The way in of the others.
+async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthError> {
+    let now = site.auth.now();
+    let presented = site.jar.presented(request.headers());
     let mut trail = Trail::new(site.debug_auth);
     let from = client(request.request(), &site.trusted_proxies);
     let resumed = site.auth.resume(&presented, &from, &mut trail).await;
@@ -66,16 +98,16 @@ async fn arrive(site: &Site, request: &ServiceRequest) -> Result<Arrival, AuthEr
     let held = holds_anything(&presented);
     Ok(match resumed? {
         Resumed::Current(grant) => {
-            Arrival { visit: Visit::signed_in(grant, None, form), continuation: None, clear: false }
+            Arrival { visit: Visit::signed_in(grant, None, form, now), continuation: None, clear: false }
         }
         Resumed::Continued(continuation) => Arrival {
-            visit: Visit::signed_in(Arc::clone(continuation.grant()), Some(continuation.generation()), form),
-            continuation: Some(*continuation),
+            visit: Visit::signed_in(Arc::clone(continuation.grant()), Some(continuation.generation()), form, now),
+            continuation: Some(continuation),
             clear: false,
         },
-        Resumed::Anonymous => Arrival { visit: Visit::signed_out(None, form), continuation: None, clear: false },
+        Resumed::Anonymous => Arrival { visit: Visit::signed_out(None, form, now), continuation: None, clear: false },
         Resumed::Ended(ended) => {
-            let visit = Visit::signed_out(Some(ended), form);
+            let visit = Visit::signed_out(Some(ended), form, now);
             Arrival { visit, continuation: None, clear: held }
         }
     })
@@ -100,7 +132,7 @@ async fn leave(site: &Site, arrival: Arrival, response: &mut ServiceResponse<Box
         }
         (None, Some(continuation)) => {
             let from = client(response.request(), &site.trusted_proxies);
-            match site.auth.settle(continuation, &from).await {
+            match site.auth.settle(*continuation, &from).await {
                 Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens, site.auth.now()),
                 Ok(None) => {}
                 // The reader keeps the page and the token; the next request tries again.

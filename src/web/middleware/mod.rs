@@ -36,7 +36,10 @@ pub async fn guard(
     } else {
         request.error_response(WebError::CrossSite)
     };
-    let mut response = error_page::complete(&site, response);
+    let mut response = match response.status() {
+        status if status.is_client_error() || status.is_server_error() => error_page::complete(&site, response),
+        _ => response,
+    };
     headers::set(&site, response.headers_mut());
     Ok(response)
 }

@@ -5,7 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use time::Duration;
 
-use super::super::client_info::client;
+use super::super::browser_names::browser_name;
+use super::super::client_info::address_text;
 use super::super::error::WebError;
 use super::super::extract::CurrentUser;
 use super::super::site::Site;
@@ -13,7 +14,6 @@ use super::super::visit::Visit;
 use super::layout::Layout;
 use super::render;
 use super::theft_warning::TheftWarning;
-use crate::domain::device::device;
 use crate::domain::moment::Moment;
 
 /// How long somebody must have been away to be welcomed back.
@@ -27,7 +27,7 @@ struct DashboardPage<'a> {
     email: &'a str,
     welcome_back: bool,
     last_sign_in: Option<Moment>,
-    device: String,
+    device: &'a str,
     address: String,
     kept: bool,
     sign_in_ends: Moment,
@@ -41,16 +41,16 @@ pub(in crate::web) async fn get(
     visit: Visit,
     user: CurrentUser,
 ) -> Result<HttpResponse, WebError> {
-    let now = site.auth.now();
-    let from = client(&request, &site.trusted_proxies);
+    let now = visit.arrived();
+    let device = browser_name(request.headers());
     let page = DashboardPage {
         layout: Layout::new(&site, Some(&visit), "dashboard"),
         full_name: &user.user().full_name,
         email: &user.user().email,
         welcome_back: user.grant().take_away() >= AWAY,
         last_sign_in: user.user().last_login_at.map(|at| Moment::new(at, now)),
-        device: device(&from.user_agent),
-        address: from.address_text(),
+        device: &device,
+        address: address_text(&request, &site.trusted_proxies),
         kept: user.session().kept,
         sign_in_ends: Moment::new(user.session().expires_at, now),
         warning: user.grant().theft.as_deref().map(|theft| TheftWarning::new(theft, now)),

@@ -4,7 +4,6 @@ use time::Duration;
 
 use super::super::site::Site;
 use super::super::visit::Visit;
-use crate::crypto::FormBinding;
 use crate::domain::moment::Moment;
 
 /// How long before its end a sign-in is announced to end, on every page.
@@ -21,7 +20,7 @@ pub(in crate::web) struct Layout<'a> {
 /// Where a signed-in user can go.
 pub(super) struct Nav<'a> {
     pub(super) full_name: &'a str,
-    pub(super) form_token: String,
+    pub(super) form_token: &'a str,
     pub(super) current: &'static str,
 }
 
@@ -29,14 +28,12 @@ impl<'a> Layout<'a> {
     /// Frames the page named `current` for a visit, or for nobody.
     pub(in crate::web) fn new(site: &'a Site, visit: Option<&'a Visit>, current: &'static str) -> Self {
         let grant = visit.and_then(Visit::grant);
-        let now = site.auth.now();
-        let nav = grant.map(|grant| Nav {
-            full_name: &grant.user.full_name,
-            form_token: site.form_tokens.token(FormBinding::Session(grant.session.id)),
-            current,
+        let nav =
+            grant.map(|grant| Nav { full_name: &grant.user.full_name, form_token: site.form_token_of(grant), current });
+        let ends_soon = visit.zip(grant).and_then(|(visit, grant)| {
+            let (end, now) = (grant.session.expires_at, visit.arrived());
+            (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds()).then(|| Moment::new(end, now))
         });
-        let ends = grant.map(|grant| grant.session.expires_at);
-        let ends_soon = ends.filter(|end| *end - now <= ENDS_SOON).map(|end| Moment::new(end, now));
         Self { stylesheet: site.assets.stylesheet(), icon: site.assets.icon(), nav, ends_soon }
     }
 }

@@ -13,8 +13,9 @@ mod theft_warning;
 mod token_details;
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use askama::Template;
 
 pub(super) use error::ErrorPage;
@@ -41,8 +42,17 @@ struct Problem {
     message: String,
 }
 
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+
+/// Bytes of most pages; room for them is taken at once.
+const PAGE_BYTES: usize = 4096;
+
 fn render(status: StatusCode, page: &impl Template) -> Result<HttpResponse, WebError> {
-    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(page.render()?))
+    let mut text = String::with_capacity(PAGE_BYTES);
+    page.render_into(&mut text)?;
+    let mut response = HttpResponse::with_body(status, BoxBody::new(text));
+    response.headers_mut().insert(CONTENT_TYPE, HTML);
+    Ok(response)
 }
 
 fn see_other(location: &str) -> HttpResponse {
