@@ -42,6 +42,7 @@ impl Auth {
     /// If the database or the password pool has no answer; nothing was begun.
     pub async fn sign_in(&self, attempt: SignIn, client: &Client) -> Result<SignInOutcome, AuthError> {
         let now = self.clock.now();
+        let place = self.passwords.place().await?;
         let email = attempt.email.clone();
         let found = self
             .database
@@ -51,7 +52,7 @@ impl Auth {
             })
             .await?;
         let (user, stored) = found.unzip();
-        let verification = self.passwords.verify(attempt.password.clone(), stored.clone()).await?;
+        let verification = place.verify(attempt.password.clone(), stored.clone()).await?;
         let (Some(user), Some(stored)) = (user, stored) else {
             return self.refuse(None, "unknown_account", client, now).await;
         };

@@ -15,6 +15,6 @@ pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};
 pub use key_file::{KeyFileError, KeyFileState, inspect_key_file, read_or_make_key_file};
 pub use key_ring::KeyRing;
 pub use password_hasher::{PasswordHasher, Verification};
-pub use password_pool::{HashError, PasswordPool};
+pub use password_pool::{HashError, PasswordPool, Place};
 pub use random::{RandomError, fresh_secret, random_bytes};
 pub use signed_values::SignedValues;

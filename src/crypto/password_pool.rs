@@ -1,25 +1,32 @@
-//! Where passwords are hashed: a few threads of low priority with a short queue.
+//! Where passwords are hashed: threads that run when nothing else wants to, with a short line in front of them.
 //!
 //! One hash is some tenths of a second of a core. On the threads that serve pages, or on a pool without a bound, a
 //! hundred sign-ins at once would stop every page; here they wait in line behind the pages, and those that would wait
-//! too long are told so at once.
+//! too long are told so.
 
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::password_hasher::{PasswordHasher, Verification};
 use crate::domain::password::Password;
 
 /// Hashes that may wait for each thread: at cost 12 the last waits for about five seconds, which a person still takes
 /// for an answer.
-const QUEUE_PER_THREAD: usize = 16;
+const LINE_PER_THREAD: usize = 16;
 
-/// The lowest priority a thread can have: pages come first.
-const NICE: i32 = 19;
+/// How long somebody waits for a place in line before they are refused.
+///
+/// Why not at once: whoever is refused at once and tries again at once, as a program does, is answered as often as the
+/// processors can, and that is a greater load than the hashes.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether a thread can be told to run only when nothing else wants to.
+const GIVES_WAY: bool = cfg!(target_os = "linux");
 
 type Job = Box<dyn FnOnce(&PasswordHasher) + Send>;
 
@@ -40,39 +47,70 @@ pub enum HashError {
 /// A bounded pool of threads that hash passwords.
 #[derive(Clone)]
 pub struct PasswordPool {
-    queue: SyncSender<Job>,
+    jobs: Sender<Job>,
+    places: Arc<Semaphore>,
+}
+
+/// A place in line: good for one password, and free again once its turn comes.
+pub struct Place {
+    jobs: Sender<Job>,
+    permit: OwnedSemaphorePermit,
 }
 
 impl PasswordPool {
-    /// Starts one thread fewer than there are cores, and at least one; they end when the last handle goes.
+    /// Starts the threads; they end when the last handle goes.
+    ///
+    /// On Linux they have the scheduling policy `SCHED_IDLE`: they run on whatever processor has nothing else to do and
+    /// give way the moment it has, so there may be as many of them as there are processors, and all of the machine
+    /// hashes when it has no page to make. At the lowest priority of the ordinary policy (`nice` 19) a thread that is
+    /// woken waits for a hash to use its slice up, and the slowest pages take longer. Elsewhere than on Linux, one
+    /// processor is left free for the pages.
     ///
     /// # Errors
     /// If no thread can be started.
     pub fn start(hasher: PasswordHasher) -> std::io::Result<Self> {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).saturating_sub(1).max(1);
-        let (queue, jobs) = sync_channel(threads * QUEUE_PER_THREAD);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self::start_with(if GIVES_WAY { cores } else { cores.saturating_sub(1).max(1) }, hasher)
+    }
+
+    fn start_with(threads: usize, hasher: PasswordHasher) -> std::io::Result<Self> {
+        let (jobs, line) = channel();
+        let line = Arc::new(Mutex::new(line));
         for _ in 0..threads {
-            let (jobs, hasher) = (Arc::clone(&jobs), hasher.clone());
-            thread::Builder::new().name("perennial-password".to_owned()).spawn(move || work(&jobs, &hasher))?;
+            let (line, hasher) = (Arc::clone(&line), hasher.clone());
+            thread::Builder::new().name("perennial-password".to_owned()).spawn(move || work(&line, &hasher))?;
         }
-        Ok(Self { queue })
+        Ok(Self { jobs, places: Arc::new(Semaphore::new(threads * LINE_PER_THREAD)) })
+    }
+
+    /// Waits for a place in line, for a second at most.
+    ///
+    /// Ask for it before anything that costs something, such as a look into the database.
+    ///
+    /// # Errors
+    /// `Busy` if none came free; then come back in a few seconds.
+    pub async fn place(&self) -> Result<Place, HashError> {
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let permit = permit.map_err(|_| HashError::Busy)?.map_err(|_| HashError::Stopped)?;
+        Ok(Place { jobs: self.jobs.clone(), permit })
     }
 
     /// Hashes a new password.
     ///
     /// # Errors
-    /// `Busy` past the queue; then come back in a few seconds.
+    /// `Busy` past the line; then come back in a few seconds.
     pub async fn hash(&self, password: Password) -> Result<String, HashError> {
-        Ok(self.run(move |hasher| hasher.hash(&password)).await??)
+        Ok(self.place().await?.run(move |hasher| hasher.hash(&password)).await??)
     }
+}
 
+impl Place {
     /// Verifies a password against a stored hash, or, where the account does not exist, against nothing, in the same
     /// time.
     ///
     /// # Errors
-    /// `Busy` past the queue; then come back in a few seconds.
-    pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<Verification, HashError> {
+    /// `Stopped` if the process is about to end.
+    pub async fn verify(self, password: Password, stored: Option<String>) -> Result<Verification, HashError> {
         self.run(move |hasher| match stored {
             Some(stored) => hasher.verify(&password, &stored),
             None => hasher.verify_absent(&password),
@@ -81,20 +119,19 @@ impl PasswordPool {
     }
 
     async fn run<T: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let (answer, answered) = oneshot::channel();
+        let Self { jobs, permit } = self;
         let job: Job = Box::new(move |hasher| {
+            drop(permit);
             // Whoever asked may have hung up while this waited in line: then nothing is worth computing.
             if !answer.is_closed() && answer.send(work(hasher)).is_err() {
                 tracing::debug!("the client left before its password was checked");
             }
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => HashError::Busy,
-            TrySendError::Disconnected(_) => HashError::Stopped,
-        })?;
+        jobs.send(job).map_err(|_| HashError::Stopped)?;
         answered.await.map_err(|_| HashError::Stopped)
     }
 }
@@ -105,15 +142,124 @@ impl std::fmt::Debug for PasswordPool {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, hasher: &PasswordHasher) {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "the password threads keep the normal priority");
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Place")
     }
+}
+
+fn work(line: &Mutex<Receiver<Job>>, hasher: &PasswordHasher) {
+    give_way();
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let job = line.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
             Ok(job) => job(hasher),
             Err(_) => return,
         }
+    }
+}
+
+/// Makes this thread run only when nothing else wants to.
+#[cfg(target_os = "linux")]
+fn give_way() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+        thread_native_id,
+    };
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
+        tracing::warn!(?error, "the password threads do not give way to the pages");
+    }
+}
+
+/// Does nothing where there is no such policy.
+#[cfg(not(target_os = "linux"))]
+fn give_way() {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use futures_util::future::{join, join_all};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::domain::password::{Pepper, PepperId};
+
+    fn pool() -> PasswordPool {
+        let pepper = Pepper { id: PepperId(7), key: Zeroizing::new(vec![1; 32]) };
+        PasswordPool::start_with(1, PasswordHasher::new(4, pepper)).unwrap()
+    }
+
+    /// Runs a test whose timers go off at once.
+    fn in_no_time(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(test);
+    }
+
+    async fn full(pool: &PasswordPool) -> Vec<Place> {
+        let places = join_all((0..LINE_PER_THREAD).map(|_| pool.place())).await;
+        places.into_iter().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn who_finds_the_line_full_waits_a_second_and_is_refused() {
+        in_no_time(async {
+            let pool = pool();
+            let places = full(&pool).await;
+            let asked = tokio::time::Instant::now();
+            assert!(matches!(pool.place().await, Err(HashError::Busy)));
+            assert_eq!(asked.elapsed(), PATIENCE);
+            drop(places);
+            assert!(pool.place().await.is_ok());
+        });
+    }
+
+    #[test]
+    fn a_place_that_comes_free_goes_to_who_waits_for_it() {
+        in_no_time(async {
+            let pool = pool();
+            let mut places = full(&pool).await;
+            let free = async {
+                tokio::time::sleep(PATIENCE / 2).await;
+                places.pop();
+            };
+            let (place, ()) = join(pool.place(), free).await;
+            assert!(place.is_ok());
+        });
+    }
+
+    /// Field 41 is the policy (proc_pid_stat(5)); 5 is `SCHED_IDLE`.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_threads_run_when_nothing_else_wants_to() {
+        in_no_time(async {
+            let stat =
+                pool().place().await.unwrap().run(|_| std::fs::read_to_string("/proc/thread-self/stat").unwrap());
+            let stat = stat.await.unwrap();
+            let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+            assert_eq!(fields[41 - 3], "5", "{stat}");
+        });
+    }
+
+    #[test]
+    fn a_place_is_free_again_once_its_turn_comes() {
+        let pool = pool();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (begun, at_work) = oneshot::channel();
+            let (go_on, wait) = sync_channel::<()>(1);
+            let job = pool.place().await.unwrap().run(move |_| {
+                begun.send(()).unwrap();
+                wait.recv().unwrap();
+            });
+            let watch = async {
+                at_work.await.unwrap();
+                assert_eq!(pool.places.available_permits(), LINE_PER_THREAD);
+                go_on.send(()).unwrap();
+            };
+            let (done, ()) = join(job, watch).await;
+            assert!(done.is_ok());
+        });
     }
 }
