@@ -1,0 +1,192 @@
+//! Actix Web without any sign-in, as a process of its own: what a page costs at least.
+//!
+//! It sends what Perennial sends, byte for byte, headers included. There are three of it:
+//!
+//! - one makes the page as Perennial does, by the same template, and puts dates and the address into words; what only a
+//!   sign-in needs lies ready: the name of the user and of the browser, and the form token;
+//! - one renders the template from texts that all lie ready;
+//! - one sends a body that lies ready.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use askama::Template;
+use perennial::SystemClock;
+use perennial::domain::client::address_text;
+use perennial::domain::clock::Clock;
+use perennial::domain::moment::Moment;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// How the page is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Making {
+    /// By Askama, for every request, with its dates and the address.
+    Made,
+    /// By Askama, for every request, from ready texts.
+    Rendered,
+    /// Once, and sent as it lies there.
+    Constant,
+}
+
+/// An answer of Perennial's, taken apart.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Page {
+    headers: Vec<(String, String)>,
+    body: String,
+    stylesheet: String,
+    icon: String,
+    form_token: String,
+    moments: Vec<[String; 3]>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/dashboard.html")]
+struct DashboardPage<'a> {
+    layout: Layout<'a>,
+    full_name: &'a str,
+    email: &'a str,
+    welcome_back: bool,
+    last_sign_in: Option<Cow<'a, Moment>>,
+    device: &'a str,
+    address: Cow<'a, str>,
+    kept: bool,
+    sign_in_ends: Cow<'a, Moment>,
+    warning: Option<TheftWarning<'a>>,
+}
+
+struct Layout<'a> {
+    stylesheet: &'a str,
+    icon: &'a str,
+    nav: Option<Nav<'a>>,
+    ends_soon: Option<&'a Moment>,
+}
+
+struct Nav<'a> {
+    full_name: &'a str,
+    form_token: &'a str,
+    current: &'static str,
+}
+
+struct TheftWarning<'a> {
+    at: &'a Moment,
+    device: &'a str,
+    address: &'a str,
+    other_device: &'a str,
+    other_address: &'a str,
+}
+
+impl Page {
+    /// Takes a dashboard apart.
+    pub(crate) fn of(head: &str, body: &str) -> Self {
+        let own = ["content-length", "content-type", "date"];
+        let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        let headers = headers.filter(|(name, _)| !own.contains(name));
+        let times = body.split("<time datetime=\"").skip(1).map(|rest| {
+            let (iso, rest) = rest.split_once("\">").unwrap();
+            let (words, rest) = rest.split_once("</time> <span class=\"ago\">(").unwrap();
+            [iso, words, rest.split(')').next().unwrap()].map(str::to_owned)
+        });
+        let attribute = |before: &str| body.split_once(before).unwrap().1.split('"').next().unwrap().to_owned();
+        Self {
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            stylesheet: attribute("rel=\"stylesheet\" href=\""),
+            icon: attribute("rel=\"icon\" href=\""),
+            form_token: attribute("name=\"form_token\" value=\""),
+            moments: times.collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// Writes it down for the server that will send it.
+    pub(crate) fn save(&self, file: &Path) {
+        std::fs::write(file, serde_json::to_vec(self).unwrap()).unwrap();
+    }
+
+    fn load(file: &Path) -> Self {
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    }
+}
+
+/// What the handler needs.
+struct Ready {
+    making: Making,
+    page: Page,
+    body: web::Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    moments: Vec<Moment>,
+    times: Vec<OffsetDateTime>,
+    clock: SystemClock,
+}
+
+/// Serves the page until it is killed.
+pub(crate) fn serve(making: Making, file: &Path, address: SocketAddr) -> std::io::Result<()> {
+    let page = Page::load(file);
+    let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).unwrap();
+    let headers = page.headers.iter().map(|(key, value)| (name(key), HeaderValue::from_str(value).unwrap()));
+    let headers = headers.collect();
+    let moments = page.moments.iter().map(|[iso, words, ago]| Moment {
+        iso: iso.clone(),
+        words: words.clone(),
+        ago: ago.clone(),
+    });
+    let moments = moments.collect();
+    let times = page.moments.iter().map(|[iso, ..]| OffsetDateTime::parse(iso, &Rfc3339).unwrap());
+    let times = times.collect();
+    let clock = SystemClock::start();
+    let body = web::Bytes::from(page.body.clone());
+    let ready = web::Data::new(Ready { making, body, headers, moments, times, clock, page });
+    actix_web::rt::System::new().block_on(
+        HttpServer::new(move || App::new().app_data(ready.clone()).route("/dashboard", web::get().to(dashboard)))
+            .bind(address)?
+            .run(),
+    )
+}
+
+async fn dashboard(request: HttpRequest, ready: web::Data<Ready>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.content_type("text/html; charset=utf-8");
+    for (name, value) in &ready.headers {
+        response.insert_header((name.clone(), value.clone()));
+    }
+    match ready.making {
+        Making::Constant => response.body(ready.body.clone()),
+        Making::Rendered => {
+            let [last_sign_in, sign_in_ends] = [0, 1].map(|index| Cow::Borrowed(&ready.moments[index]));
+            response.body(render(&ready, last_sign_in, sign_in_ends, "127.0.0.1".into()))
+        }
+        Making::Made => {
+            let now = ready.clock.now();
+            let [last_sign_in, sign_in_ends] = [0, 1].map(|index| Cow::Owned(Moment::new(ready.times[index], now)));
+            let address = request.peer_addr().map(|peer| address_text(peer.ip())).unwrap_or_default();
+            response.body(render(&ready, last_sign_in, sign_in_ends, address.into()))
+        }
+    }
+}
+
+fn render<'a>(
+    ready: &'a Ready,
+    last_sign_in: Cow<'a, Moment>,
+    sign_in_ends: Cow<'a, Moment>,
+    address: Cow<'a, str>,
+) -> String {
+    let name = "Ada Lovelace";
+    let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard" };
+    let page = DashboardPage {
+        layout: Layout { stylesheet: &ready.page.stylesheet, icon: &ready.page.icon, nav: Some(nav), ends_soon: None },
+        full_name: name,
+        email: super::client::EMAIL,
+        welcome_back: false,
+        last_sign_in: Some(last_sign_in),
+        device: "Chrome on Linux",
+        address,
+        kept: true,
+        sign_in_ends,
+        warning: None,
+    };
+    page.render().unwrap()
+}
