@@ -75,7 +75,7 @@ impl Retention {
         Self { database, clock, events_kept }
     }
 
-    /// Deletes everything that is over, batch by batch; `pause` is called between them and may end it.
+    /// Deletes everything that is over, batch by batch; `pause` is told between them how long to wait, and may end it.
     ///
     /// A tombstone stays until its sign-in would have ended by itself: so long it is the evidence against a replay.
     ///
@@ -139,7 +139,7 @@ impl Retention {
 /// How many rows the next batch takes.
 ///
 /// What a row costs depends on the disk, and on how much of the table is in memory, by a factor of a hundred: a batch is
-/// as large as its time allows, and the pause after it as long as it took.
+/// as large as its time allows, and the pause after it is measured by what it took.
 #[derive(Debug)]
 struct Pace {
     rows: i64,

@@ -6,7 +6,7 @@
 //! Conditional writes decide by the number of rows they touched.
 //!
 //! A row is found by its key with `get_result`, never with `first`: that adds a `LIMIT` with a bound value, for which
-//! SQLite makes a new plan at every call, and a plan costs three times the read.
+//! SQLite makes a new plan at every call, and a plan costs several times the read.
 
 pub mod auth_tokens;
 pub mod changes;

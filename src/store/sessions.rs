@@ -159,8 +159,8 @@ pub fn swap(connection: &mut Connection, session: &Session, swap: &Swap) -> Resu
 
 /// What [`swap`] runs, written out so that a connection prepares it once.
 ///
-/// Diesel prepares each of its own `UPDATE`s anew, as it cannot know that their columns stay the same; that took half of
-/// the time in which the one writer carries out a rotation.
+/// Diesel prepares each of its own `UPDATE`s anew, as it cannot know that their columns stay the same, and the one writer
+/// has better things to do.
 #[derive(QueryId)]
 struct SwapStatement {
     id: String,
