@@ -6,10 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use perennial::store::{Database, Duty};
+use rustix::process::Signal;
 
 use crate::support::client::{ACCESS, Answer, Client, PASSWORD, REFRESH};
 use crate::support::cluster::{Cluster, KEY, PUBLIC_URL};
-use crate::support::patience::{Stopwatch, next_second, until};
+use crate::support::patience::{Stopwatch, let_pass, next_second, until};
 use crate::support::postgres::Postgres;
 use crate::support::proxy::Proxy;
 use crate::support::server::{Launch, Server, empty_folder, free_port};
@@ -221,6 +222,24 @@ fn a_write_that_waits_keeps_no_sign_out_from_being_heard() {
     assert_eq!(watch.number(waiting), 1, "it waits still");
     println!("a sign-out was known after {taken:?}, beside a write that waits");
     assert!(taken < Duration::from_secs(1), "{taken:?}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_node_that_was_held_still_for_long_asks_before_it_believes_its_memory() {
+    let cluster = Cluster::start(2, |launch| launch);
+    let mut leaving = cluster.client(0);
+    leaving.register("ada");
+    let mut elsewhere = Client { address: cluster.addresses()[1], ..leaving.clone() };
+    assert!(elsewhere.is_signed_in() && elsewhere.is_signed_in());
+    cluster.node(1).signal(Signal::STOP);
+    leaving.sign_out();
+    // Nothing can be heard of what changed, so all it could go by is its memory.
+    let mut rows = cluster.prompt();
+    rows.execute("BEGIN; LOCK TABLE changes IN ACCESS EXCLUSIVE MODE");
+    let_pass(Duration::from_millis(5500));
+    cluster.node(1).signal(Signal::CONT);
+    assert!(!elsewhere.is_signed_in());
 }
 
 #[test]
