@@ -58,8 +58,18 @@ fn parallel_requests_to_several_nodes_all_get_in_and_leave_one_lineage() {
     let proxy = Proxy::in_front_of(&cluster.addresses());
     let mut client = cluster.client(0);
     client.register("ada");
+    let [mut other] = cluster.signed_in::<1>("ada", proxy.address);
+    other.jar.remove(ACCESS);
     client.address = proxy.address;
     let mut rows = cluster.prompt();
+    // How long connections to the database take to make is not the question here.
+    until("every node to have its connections", || {
+        at_once(TABS, |_| other.clone().get("/dashboard").unwrap().status == 200)
+            .into_iter()
+            .all(|page| page)
+            .then_some(())
+    });
+    rows.execute("DELETE FROM sessions WHERE generation > 0");
     for round in 1..=ROUNDS {
         client.jar.remove(ACCESS);
         let answers: Vec<Answer> = at_once(TABS, |_| client.clone().get("/dashboard").unwrap());
@@ -89,15 +99,13 @@ fn nodes_and_databases_that_die_under_traffic_cost_nobody_a_sign_in() {
             cluster.start_again(node);
         }
         let before = traffic.unavailable();
-        for _ in 0..2 {
-            cluster.postgres.stop();
-            until("an outage to be noticed", || (traffic.unavailable() > before).then_some(()));
-            cluster.postgres.run();
-            traffic.renewed_by_all(2);
-            cluster.postgres.crash();
-            cluster.postgres.run();
-            traffic.renewed_by_all(2);
-        }
+        cluster.postgres.stop();
+        until("an outage to be noticed", || (traffic.unavailable() > before).then_some(()));
+        cluster.postgres.run();
+        traffic.renewed_by_all(2);
+        cluster.postgres.crash();
+        cluster.postgres.run();
+        traffic.renewed_by_all(2);
         (traffic.broken(), traffic.unavailable())
     });
     println!("{} answers lost, {broken} broken connections, {unavailable} times told to come back", proxy.lost());
@@ -293,7 +301,7 @@ fn register_at_once(nodes: &[Server]) -> Vec<Client> {
 #[ignore = "needs PostgreSQL"]
 fn nodes_that_start_at_once_on_an_empty_database_agree() {
     let postgres = Postgres::start();
-    for round in 0..4 {
+    for round in 0..3 {
         let folder = empty_folder();
         let url = postgres.database(&format!("round_{round}"));
         let launch = Launch::in_folder(folder.path()).set("DATABASE_URL", &url).set("JWT_SECRET_KEY", KEY);
