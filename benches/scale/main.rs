@@ -172,7 +172,7 @@ impl Arguments {
         let (path, rows) = self.table(folder, self.some);
         let (over, slow_disk) = (rows.expired(), compile_slow_disk(folder));
         let disks = [("this disk", None, 64, 2.0), ("1 ms more a flush", Some(slow_disk.as_path()), 64, 15.0)];
-        let more = [("1 ms more a flush, 256 clients", Some(slow_disk.as_path()), 256, 15.0)];
+        let more = [("1 ms more a flush", Some(slow_disk.as_path()), 256, 15.0)];
         for (place, (name, disk, clients, goal)) in disks.into_iter().chain(more).enumerate() {
             let writer = |seed| Rotate::writer(&path, over, clients, self.seconds, seed);
             let [ours, one, eight] =

@@ -94,13 +94,15 @@ impl Database {
             Place::Sqlite(file) => Some(Writer::start(file)?),
             Place::Postgres(_) => None,
         };
-        let size = if writer.is_some() { READERS } else { CONNECTIONS };
+        // A file is opened in no time when it is needed; connections to a server are made beforehand, and again after it
+        // was away, so that a crowd of requests does not wait for them.
+        let (size, ready) = if writer.is_some() { (READERS, 0) } else { (CONNECTIONS, CONNECTIONS) };
         let manager = Manager::new(place);
         let threads =
             Arc::new(ScheduledThreadPool::builder().num_threads(2).thread_name_pattern("perennial-pool").build());
         let pool = r2d2::Pool::builder()
             .max_size(size)
-            .min_idle(Some(0))
+            .min_idle(Some(ready))
             .connection_timeout(PATIENCE)
             .thread_pool(threads)
             .build_unchecked(manager.clone());

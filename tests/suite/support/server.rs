@@ -86,7 +86,7 @@ impl Launch {
         let banner = until("a banner", || {
             let said = running.stdout.text();
             if let Some(status) = running.child.try_wait().unwrap() {
-                panic!("the server ended with {status}: {}{}", said, running.stderr.text());
+                panic!("the server ended with {status}: {}{}", running.stdout.all(), running.stderr.all());
             }
             said.contains("Stop it with").then_some(said)
         });
