@@ -1,4 +1,4 @@
-//! Where passwords are hashed: threads that run when nothing else wants to, with a short line in front of them.
+//! Where passwords are hashed: threads of low priority, with a short line in front of them.
 //!
 //! One hash is some tenths of a second of a core. On the threads that serve pages, or on a pool without a bound, a
 //! hundred sign-ins at once would stop every page; here they wait in line behind the pages, and those that would wait
@@ -25,7 +25,11 @@ const LINE_PER_THREAD: usize = 16;
 /// processors can, and that is a greater load than the hashes.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Whether a thread can be told to run only when nothing else wants to.
+/// The lowest priority a thread can have: pages come first.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
+
+/// Whether a thread can have a lower priority than its process.
 const GIVES_WAY: bool = cfg!(target_os = "linux");
 
 type Job = Box<dyn FnOnce(&PasswordHasher) + Send>;
@@ -60,11 +64,10 @@ pub struct Place {
 impl PasswordPool {
     /// Starts the threads; they end when the last handle goes.
     ///
-    /// On Linux they have the scheduling policy `SCHED_IDLE`: they run on whatever processor has nothing else to do and
-    /// give way the moment it has, so there may be as many of them as there are processors, and all of the machine
-    /// hashes when it has no page to make. At the lowest priority of the ordinary policy (`nice` 19) a thread that is
-    /// woken waits for a hash to use its slice up, and the slowest pages take longer. Elsewhere than on Linux, one
-    /// processor is left free for the pages.
+    /// There are as many as processors, so all of the machine hashes when it has no page to make. On Linux they have the
+    /// lowest ordinary priority, and pages come first. Why not the policy `SCHED_IDLE`: beside any other busy program
+    /// hashes would nearly stand still, and the slowest pages take no less time. Elsewhere than on Linux, where a
+    /// thread has no priority of its own, one processor is left free for the pages.
     ///
     /// # Errors
     /// If no thread can be started.
@@ -159,20 +162,15 @@ fn work(line: &Mutex<Receiver<Job>>, hasher: &PasswordHasher) {
     }
 }
 
-/// Makes this thread run only when nothing else wants to.
+/// Lets everything else go before this thread.
 #[cfg(target_os = "linux")]
 fn give_way() {
-    use thread_priority::{
-        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-        thread_native_id,
-    };
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
-        tracing::warn!(?error, "the password threads do not give way to the pages");
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the password threads keep the normal priority");
     }
 }
 
-/// Does nothing where there is no such policy.
+/// Does nothing where it would slow the whole process down.
 #[cfg(not(target_os = "linux"))]
 fn give_way() {}
 
@@ -229,16 +227,16 @@ mod tests {
         });
     }
 
-    /// Field 41 is the policy (proc_pid_stat(5)); 5 is `SCHED_IDLE`.
+    /// Field 19 is the nice value (proc_pid_stat(5)).
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_threads_run_when_nothing_else_wants_to() {
+    fn the_threads_have_the_lowest_priority() {
         in_no_time(async {
             let stat =
                 pool().place().await.unwrap().run(|_| std::fs::read_to_string("/proc/thread-self/stat").unwrap());
             let stat = stat.await.unwrap();
             let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-            assert_eq!(fields[41 - 3], "5", "{stat}");
+            assert_eq!(fields[19 - 3], "19", "{stat}");
         });
     }
 
