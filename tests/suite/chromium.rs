@@ -27,7 +27,7 @@ async fn register(browser: &Browser, url: &str) {
     browser.type_in("#email", "ada@example.org").await;
     browser.type_in("#password", PASSWORD).await;
     assert!(browser.is_checked("#keep_signed_in").await);
-    browser.click("main button[type=submit]").await;
+    browser.send("main button[type=submit]").await;
     assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
 }
 
@@ -41,13 +41,13 @@ async fn sign_in(browser: &Browser, url: &str, keep: bool) {
         browser.click("label[for=keep_signed_in]").await;
         assert!(!browser.is_checked("#keep_signed_in").await);
     }
-    browser.click("main button[type=submit]").await;
+    browser.send("main button[type=submit]").await;
     assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
     assert_eq!(browser.url().await, format!("{url}/dashboard"));
 }
 
 async fn sign_out(browser: &Browser) {
-    browser.click("form[action='/logout'] button").await;
+    browser.send("form[action='/logout'] button").await;
     assert_eq!(browser.text("#ended-title").await, "You have signed out");
 }
 

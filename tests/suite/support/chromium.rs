@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use super::client::exchange;
+use super::patience::{DEADLINE, Stopwatch};
 
 /// Names that systems give to the browser.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -139,6 +140,17 @@ impl Browser {
     /// Clicks something.
     pub(crate) async fn click(&self, css: &str) {
         self.find(css).await.click().await.unwrap();
+    }
+
+    /// Sends a form with its button, and returns once the page that it was on has gone: a click may return before, and
+    /// whoever reads then reads the old page, or none.
+    pub(crate) async fn send(&self, button: &str) {
+        let page = self.find("html").await;
+        self.click(button).await;
+        let stopwatch = Stopwatch::start();
+        while page.tag_name().await.is_ok() {
+            assert!(stopwatch.elapsed() < DEADLINE, "{button} leads nowhere from {}", self.url().await);
+        }
     }
 
     /// Tells whether a box is checked.
