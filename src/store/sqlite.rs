@@ -18,11 +18,14 @@ const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
 
 /// `synchronous=FULL` in WAL: what was answered survives power loss.
 ///
-/// The cache, 32 MB at most and taken as needed, holds the upper pages of ten million sign-ins: with SQLite's own 2 MB,
-/// the writer reads them again for each rotation. What SQLite notes to undo one write of a batch stays in memory, too: a
-/// clean-up would make and delete a file for each of its batches.
+/// What SQLite notes to undo one write of a batch stays in memory: a clean-up would make and delete a file for each of
+/// its batches.
 const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; \
-     PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;";
+     PRAGMA temp_store = MEMORY;";
+
+/// The writer's cache, 32 MB at most and taken as needed, holds the upper pages of ten million sign-ins: with SQLite's
+/// own 2 MB, they are read again for each rotation. A reader forgets its pages at each commit, and has no use for more.
+const WRITER: &str = "PRAGMA cache_size = -32768;";
 
 /// Characters of a path that mean something else in a URI.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
@@ -68,6 +71,13 @@ impl SqliteFile {
         let mut connection = self.establish("").map_err(|error| self.open_error(error.into()))?;
         use_wal(&mut connection).map_err(|error| self.open_error(error.into()))?;
         connection.batch_execute(PRAGMAS).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
+    }
+
+    /// Opens the connection of the one writer.
+    pub(super) fn open_to_write(&self) -> Result<SqliteConnection, StoreError> {
+        let mut connection = self.open()?;
+        connection.batch_execute(WRITER).map_err(|error| self.open_error(error.into()))?;
         Ok(connection)
     }
 

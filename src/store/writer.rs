@@ -42,7 +42,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Opens the writing connection and starts its thread.
     pub(super) fn start(file: &SqliteFile) -> Result<Self, StoreError> {
-        let connection = Connection::Sqlite(file.open()?);
+        let connection = Connection::Sqlite(file.open_to_write()?);
         let (jobs, queue) = channel();
         let thread = thread::Builder::new()
             .name("perennial-writer".to_owned())
