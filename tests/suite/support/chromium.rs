@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::client::exchange;
 use super::patience::{DEADLINE, Stopwatch};
+use super::server::free_port;
 
 /// Names that systems give to the browser.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -54,19 +55,18 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Starts it on a port that it chooses.
+    /// Starts it on a port of its own: left to choose, it takes one that is free on one of the two loopback addresses,
+    /// and ends where the other has it in use.
     pub(crate) fn start() -> Self {
         let browser = find_program(&BROWSERS);
         let program = find_program(&["chromedriver"]);
-        let mut child = Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn().unwrap();
+        let port = free_port();
+        let mut child = Command::new(program).arg(format!("--port={port}")).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let port = loop {
-            let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "chromedriver ended before it listened");
-            if let Some((_, port)) = line.trim_end().rsplit_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse::<u16>().unwrap();
-            }
-        };
+        let mut said = String::new();
+        while !said.contains("started successfully on port ") {
+            assert!(output.read_line(&mut said).unwrap() > 0, "chromedriver ended before it listened: {said}");
+        }
         Self { child, address: ([127, 0, 0, 1], port).into(), _output: output, browser }
     }
 
@@ -121,9 +121,16 @@ impl Browser {
         self.client.current_url().await.unwrap().into()
     }
 
-    /// Returns the words of an element.
+    /// Returns the words of an element, once it is there: a page that is on its way may take the place of another between
+    /// the finding and the reading.
     pub(crate) async fn text(&self, css: &str) -> String {
-        self.find(css).await.text().await.unwrap()
+        let stopwatch = Stopwatch::start();
+        loop {
+            match self.find(css).await.text().await {
+                Ok(text) => return text,
+                Err(error) => assert!(stopwatch.elapsed() < DEADLINE, "{css}: {error}"),
+            }
+        }
     }
 
     /// Returns the value beside a heading of the table of facts.
@@ -165,9 +172,13 @@ impl Browser {
     }
 
     async fn find(&self, css: &str) -> Element {
-        match self.client.find(Locator::Css(css)).await {
-            Ok(element) => element,
-            Err(error) => panic!("no {css} on {}: {error}", self.url().await),
+        let stopwatch = Stopwatch::start();
+        loop {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(element) => return element,
+                Err(error) if stopwatch.elapsed() > DEADLINE => panic!("no {css} on {}: {error}", self.url().await),
+                Err(_) => {}
+            }
         }
     }
 }
