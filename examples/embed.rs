@@ -12,7 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Html, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use askama::Template;
-use perennial::{Application, CurrentUser, FormToken, PublicUrl, Settings, SubmittedForm, guard};
+use perennial::{Application, CurrentUser, FormToken, PublicUrl, Settings, SubmittedForm, authenticate};
 
 #[derive(Template)]
 #[template(
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("Open {address} and create an account; stop it with Ctrl-C");
     HttpServer::new(move || {
         let (book, perennial) = (book.clone(), perennial.clone());
-        App::new().configure(move |config| configure(config, book, &perennial)).wrap(from_fn(guard))
+        App::new().configure(move |config| configure(config, book, &perennial)).wrap(from_fn(authenticate))
     })
     .bind(settings.bind)?
     .run()
@@ -143,7 +143,7 @@ mod tests {
         let clock = Arc::new(ManualClock::at(OffsetDateTime::UNIX_EPOCH + Duration::days(20_000)));
         let perennial = Application::build(&settings, PublicUrl::localhost(8081), clock.clone()).expect("it starts");
         let book = Data::new(Book::default());
-        let app = App::new().configure(|config| configure(config, book, &perennial)).wrap(from_fn(guard));
+        let app = App::new().configure(|config| configure(config, book, &perennial)).wrap(from_fn(authenticate));
         let app = init_service(app).await;
         let app = async |request: TestRequest| call_service(&app, request.to_request()).await;
         let mut browser = Browser { app, cookies: BTreeMap::new() };

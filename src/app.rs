@@ -1,76 +1,54 @@
 //! The composition root: settings in, a running server out.
 
-use std::net::{SocketAddr, TcpListener};
+mod parts;
+mod signals;
+
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpServer, web};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
-use crate::auth::{Auth, AuthParts, Background, Retention, RetentionThread};
-use crate::config::{PublicUrl, Settings};
+pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, listen, open_database, system_clock, transport};
+pub use signals::StopSignals;
+
+use self::parts::keys_that_fit;
+use crate::config::{Registration, Settings};
 use crate::crypto::{
-    AccessTokens, FormTokens, KeyFileError, KeyFileState, KeyRing, PasswordHasher, PasswordPool, RandomError,
-    SignedValues, inspect_key_file, random_bytes, read_or_make_key_file,
+    AccessTokens, FirstSecrets, FormTokens, KeyState, PasswordHasher, PasswordPool, SignedValues, random_bytes,
 };
-use crate::domain::clock::{Clock, SystemClock};
-use crate::mail::{Letterhead, MailError, Mailer};
-use crate::store::{Database, MigrationReport, StoreError, peppers};
-use crate::web::{Site, SiteParts, configure, guard};
-
-/// The key file, in the working directory.
-pub const KEY_FILE: &str = "perennial.key";
-
-/// How long a load balancer has to notice that readiness turned 503 before no new connection is taken.
-const DRAIN: Duration = Duration::from_secs(1);
+use crate::domain::clock::Clock;
+use crate::domain::public_url::PublicUrl;
+use crate::jobs::{
+    ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker, Retention,
+    RetentionWorker,
+};
+use crate::mail::Transport;
+use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
+use crate::store::{Database, StoreError, peppers};
+use crate::web::{Site, SiteParts, authenticate, configure};
 
 /// How long requests in flight may take after that, in seconds.
 const SHUTDOWN_SECONDS: u64 = 30;
 
 /// How long the database may take to be closed after the last request.
-const CLOSING: Duration = Duration::from_secs(5);
-
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; stop what listens there, or set BIND to another address")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// There is no key.
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// There is no database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There are no random bytes.
-    #[error(transparent)]
-    Random(#[from] RandomError),
-    /// There is no way to send mail.
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    /// A thread, a signal handler or a static file failed.
-    #[error("cannot start: {0}")]
-    Io(#[from] std::io::Error),
-}
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Perennial, ready to be served by its own server or to be mounted in another Actix application.
 #[derive(Debug, Clone)]
 pub struct Application {
     site: web::Data<Site>,
-    background: Arc<Background>,
+    follower: Arc<ChangeFollower>,
+    heartbeat: Arc<Heartbeat>,
+    last_seen: Arc<LastSeenWriter>,
     retention: Retention,
-    _retention_thread: Arc<RetentionThread>,
-    mailer: Mailer,
+    retention_worker: Arc<RetentionWorker>,
+    outbox: Arc<OutboxWorker>,
 }
 
 impl Application {
@@ -93,45 +71,55 @@ impl Application {
     /// # Errors
     /// If there is no database or no key; each says what to do.
     pub fn build(settings: &Settings, public_url: PublicUrl, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let mailer = mailer(settings, &public_url, Arc::clone(&clock))?;
-        Self::build_with_mailer(settings, public_url, clock, mailer)
+        let transport = transport(settings, &public_url)?;
+        Self::build_with_transport(settings, public_url, clock, transport)
     }
 
-    /// Does the same with a mailer of the caller's: [`Mailer::memory`] for a test that wants to read the mail.
+    /// Does the same with a transport of the caller's: [`Memory`](crate::mail::Memory) for a test that reads the mail.
     ///
     /// # Errors
     /// As [`Application::build`].
-    pub fn build_with_mailer(
+    pub fn build_with_transport(
         settings: &Settings,
         public_url: PublicUrl,
         clock: Arc<dyn Clock>,
-        mailer: Mailer,
+        transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
         // A database that this program must not touch is noticed before a key file is made.
         Database::refuse_unusable(&settings.database)?;
-        let keys = key_ring(settings, Path::new(KEY_FILE))?;
+        let keys = keys_that_fit(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
-        let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention);
+        let key_state = KeyState::new(&keys);
+        let node = NodeState::new(key_state.clone(), &settings.lifetimes);
+        let joined = JoinedNode::join(NodeParts {
+            database: database.clone(),
+            clock: Arc::clone(&clock),
+            state: node.clone(),
+            lifetimes: settings.lifetimes,
+        })?;
+        let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention)?;
         let fresh = Zeroizing::new(random_bytes::<32>()?);
         let now = clock.now();
         let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
         let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
-        let auth = Arc::new(Auth::new(AuthParts {
-            database,
+        let sessions = Sessions::new(SessionsParts {
+            database: database.clone(),
             passwords,
-            clock,
+            clock: Arc::clone(&clock),
             lifetimes: settings.lifetimes,
-            access_tokens: AccessTokens::new(&keys, public_url.as_str()),
-            refresh_cookie: SignedValues::for_refresh_cookie(&keys),
-            mailer: mailer.clone(),
+            access_tokens: AccessTokens::new(&keys, &key_state, public_url.as_str()),
+            refresh_cookie: SignedValues::for_refresh_cookie(&keys, &key_state),
+            first_secrets: FirstSecrets::new(&keys, &key_state),
             public_url: public_url.clone(),
-        }));
+            node,
+        })?;
+        sessions.set_reissue_in_place(database.version_before_may_run()?);
         let site = Site::new(SiteParts {
-            auth: Arc::clone(&auth),
-            form_tokens: FormTokens::new(&keys),
-            form_cookie: SignedValues::for_form_cookie(&keys),
+            sessions: sessions.clone(),
+            form_tokens: FormTokens::new(&keys, &key_state),
+            form_cookie: SignedValues::for_form_cookie(&keys, &key_state),
             public_url,
-            registration: settings.registration,
+            registration_open: settings.registration == Registration::Open,
             password_min_length: settings.password_min_length,
             trusted_proxies: settings.trusted_proxies.clone(),
             static_dir: settings.static_dir.clone(),
@@ -139,14 +127,21 @@ impl Application {
         })?;
         Ok(Self {
             site: web::Data::new(site),
-            background: Arc::new(Background::start(Arc::clone(&auth))?),
-            _retention_thread: Arc::new(RetentionThread::start(retention.clone(), auth)?),
+            follower: Arc::new(ChangeFollower::start(sessions.clone())?),
+            heartbeat: Arc::new(Heartbeat::start(sessions.clone(), joined)?),
+            last_seen: Arc::new(LastSeenWriter::start(sessions.clone())?),
+            retention_worker: Arc::new(RetentionWorker::start(retention.clone(), sessions.clone())?),
             retention,
-            mailer,
+            outbox: Arc::new(OutboxWorker::start(OutboxParts {
+                database,
+                transport,
+                clock,
+                queue_untold: Box::new(move || sessions.queue_untold()),
+            })?),
         })
     }
 
-    /// Adds Perennial's pages to an application; wrap it in [`guard`] as well.
+    /// Adds Perennial's pages to an application; wrap it in [`authenticate`] as well.
     pub fn configure(&self, config: &mut ServiceConfig) {
         configure(config, self.site.clone());
     }
@@ -159,9 +154,42 @@ impl Application {
         self.site.start_draining();
     }
 
-    /// Returns what runs beside the requests.
-    pub fn background(&self) -> &Background {
-        &self.background
+    /// Returns where the rows are.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn database(&self) -> &Database {
+        self.site.sessions.database()
+    }
+
+    /// Takes in at once whatever other processes have committed, as a test needs it that does not wait.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub fn catch_up(&self) -> Result<(), StoreError> {
+        self.follower.catch_up()
+    }
+
+    /// Writes down at once when sessions were last used, as a test needs it that does not wait.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn write_last_seen(&self) -> Result<(), StoreError> {
+        self.last_seen.write()
+    }
+
+    /// Lets this process be heard from by the others on its database, as a test needs it that does not wait.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn beat(&self) -> Result<(), StoreError> {
+        self.heartbeat.beat()
+    }
+
+    /// Drops from memory at once what is over, as a test needs it that does not wait.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn sweep(&self) {
+        self.site.sessions.sweep();
     }
 
     /// Returns what cleans up, for whoever does not wait for the background to do so.
@@ -169,12 +197,31 @@ impl Application {
         &self.retention
     }
 
+    /// Sends the mail that is due at once, as a test needs it that does not wait.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub fn deliver_mail(&self) -> Result<(), StoreError> {
+        self.outbox.deliver_due()
+    }
+
     /// Tells whether anybody has an account yet.
     ///
     /// # Errors
     /// If the database cannot read.
-    pub async fn has_accounts(&self) -> Result<bool, crate::auth::AuthError> {
-        self.site.auth.has_accounts().await
+    pub async fn has_accounts(&self) -> Result<bool, SessionError> {
+        self.site.sessions.has_accounts().await
+    }
+
+    /// Ends the threads beside the requests, all at once: where a server hangs, each of them waits for it.
+    fn stop_workers(&self) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.last_seen.stop());
+            scope.spawn(|| self.heartbeat.stop());
+            scope.spawn(|| self.follower.stop());
+            scope.spawn(|| self.retention_worker.stop());
+            scope.spawn(|| self.outbox.close());
+        });
     }
 
     /// Serves until SIGTERM or SIGINT: then readiness turns 503, requests in flight finish, their mail is sent as far as
@@ -187,7 +234,7 @@ impl Application {
         let application = self.clone();
         let server = HttpServer::new(move || {
             let application = application.clone();
-            App::new().configure(move |config| application.configure(config)).wrap(from_fn(guard))
+            App::new().configure(move |config| application.configure(config)).wrap(from_fn(authenticate))
         })
         .disable_signals()
         .shutdown_timeout(SHUTDOWN_SECONDS)
@@ -200,91 +247,14 @@ impl Application {
         // It holds the site until it has noticed.
         drop(stopping.await);
         // From here on this waits, and nobody waits for this thread any more.
-        self.mailer.close();
-        let closing = self.site.auth.database().closing();
+        self.stop_workers();
+        let closing = self.site.sessions.database().closing();
         drop(self);
         // A worker that has said that it stopped may still hold the application for a moment; the program must not end
         // before the database is one closed file.
-        if !closing.wait(CLOSING) {
+        if !closing.wait(CLOSE_TIMEOUT) {
             tracing::warn!("the database could not be closed; it recovers by itself at the next start");
         }
         Ok(())
-    }
-}
-
-/// Returns the keys of the settings, or of the key file.
-///
-/// # Errors
-/// If there is no key file and none can be made.
-pub fn key_ring(settings: &Settings, file: &Path) -> Result<KeyRing, KeyFileError> {
-    if let Some(ring) = settings.secret_keys.clone().and_then(KeyRing::from_list) {
-        return Ok(ring);
-    }
-    if let Ok(KeyFileState::Exposed(mode)) = inspect_key_file(file) {
-        tracing::warn!("{} can be read by others (mode {mode:o}): run chmod 600 {}", file.display(), file.display());
-    }
-    read_or_make_key_file(file)
-}
-
-/// Opens the database of the settings and runs the migrations that are missing.
-///
-/// # Errors
-/// If it cannot be opened or migrated, or is of a newer version.
-pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport), StoreError> {
-    Database::open(&settings.database)
-}
-
-/// Starts to send mail as the settings say: by a mail server, or into files.
-///
-/// # Errors
-/// If no thread can be started.
-pub fn mailer(settings: &Settings, public_url: &PublicUrl, clock: Arc<dyn Clock>) -> Result<Mailer, MailError> {
-    let letterhead = Letterhead::new(public_url.host(), settings.mail_from.clone())?;
-    match &settings.smtp_url {
-        Some(url) => Mailer::smtp(url, letterhead, clock),
-        None => Mailer::folder(&settings.mail_dir, letterhead, clock),
-    }
-}
-
-/// Listens on the address of the settings, before anything else is touched.
-///
-/// # Errors
-/// If something else listens there, or nobody may.
-pub fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
-    let address = settings.bind;
-    TcpListener::bind(address).map_err(|source| StartError::Bind { address, source })
-}
-
-/// Returns the machine's clock.
-pub fn system_clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::start())
-}
-
-/// The signals that end the server, heard from the moment this is made: whoever was told that it serves may stop it.
-#[derive(Debug)]
-pub struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    /// Starts to listen, on a runtime.
-    ///
-    /// # Errors
-    /// If the operating system lets nobody listen.
-    pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Stops the server once one of them came: readiness turns 503, then no new connection is taken.
-    async fn stop(mut self, handle: ServerHandle, site: web::Data<Site>) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        tracing::info!("stopping: requests in flight finish");
-        site.start_draining();
-        tokio::time::sleep(DRAIN).await;
-        handle.stop(true).await;
     }
 }

@@ -1,19 +1,19 @@
 //! Sign in once, stay signed in, safely, without a line of JavaScript.
 //!
-//! Perennial is a sign-in server, and this library is the same thing inside another Actix application. Somebody who
-//! signs in holds two cookies: an access token that is good for some minutes and costs no database call, and a refresh
-//! token that each use exchanges for the next one, on the way out of the answer that used it. The promise is *never signed out by accident, never kept in by theft*: a lost answer or a second tab ends no sign-in, and
-//! a copied token does (see [`domain::rotation`], which also states the one limit).
+//! Perennial is a sign-in server, and this library is the same thing inside another Actix application. Somebody who signs
+//! in holds two cookies: an access token, which is good for some minutes and costs no database call, and a refresh token,
+//! which is exchanged for the next one as the answer to a request goes out. The promise is *never signed out by accident,
+//! never kept in by theft*: a lost answer or a second tab ends no session, and a copied token does.
 //!
 //! # In an application of your own
 //!
-//! Build an [`Application`], let it add its pages, wrap everything in [`guard`], and ask for a [`CurrentUser`] where one
-//! is needed. The folder `examples` has the same with forms and a test.
+//! Build an [`Application`], let it add its pages, wrap everything in [`authenticate`], and ask for a [`CurrentUser`] where
+//! one is needed. The folder `examples` has the same with forms and a test.
 //!
 //! ```no_run
 //! use actix_web::middleware::from_fn;
 //! use actix_web::{App, HttpServer, web};
-//! use perennial::{Application, CurrentUser, Settings, guard};
+//! use perennial::{Application, CurrentUser, Settings, authenticate};
 //!
 //! async fn hello(user: CurrentUser) -> String {
 //!     format!("Hello {}", user.user().full_name)
@@ -28,7 +28,7 @@
 //!         App::new()
 //!             .route("/", web::get().to(hello))
 //!             .configure(move |config| perennial.configure(config))
-//!             .wrap(from_fn(guard))
+//!             .wrap(from_fn(authenticate))
 //!     })
 //!     .bind(settings.bind)?
 //!     .run()
@@ -38,70 +38,142 @@
 //! ```
 //!
 //! - [`CurrentUser`] sends whoever is not signed in to `/login` and back; [`MaybeUser`] is for pages that everybody sees.
+//!   [`CurrentUser::confirm`] asks the database once more, right before something that must not be done in the name of
+//!   somebody who has been signed out meanwhile.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
 //!   takes a [`SubmittedForm`], which exists only once that token was verified.
 //! - The first route that fits a request answers it: what is registered before [`Application::configure`] takes the
 //!   place of a page of Perennial's, `/` for instance.
-//! - [`guard`] sets the security headers of every answer, yours too. A `Content-Security-Policy`, a `Referrer-Policy` or
-//!   a `Cache-Control` that your handler sets itself stays as it is; without one, nothing but Perennial's own style is
-//!   let in and nothing is cached. It refuses what changes something and comes from another origin than
-//!   [`Settings::public_url`], and gives an error that has no page of its own one of Perennial's.
+//! - [`authenticate`] sets the security headers of every answer, yours and those of other middleware included. A
+//!   `Content-Security-Policy`, a `Referrer-Policy` or a `Cache-Control` that your handler sets itself stays as it is;
+//!   without one, only Perennial's own style is allowed and nothing is cached. It refuses a request that changes something
+//!   and comes from another origin than the public URL, and gives an error without a page one of Perennial's.
 //! - In tests, [`Application::build`] takes a [`ManualClock`], which moves when it is told to.
 //!
 //! # The floors
 //!
-//! A module may use those of the floors below it and of its own floor, and none above.
+//! A room (a folder of `src`) uses the floors below it. No two files use each other. A test checks both.
 //!
-//! | floor | modules | what is there |
+//! | floor | rooms | what is there |
 //! | --- | --- | --- |
 //! | 5 | [`cli`] | the command line |
-//! | 4 | [`app`] | the composition root: settings in, a running server out |
-//! | 3 | [`web`] | all HTTP: the URL table, pages, forms, cookies, middleware; no SQL |
-//! | 2 | [`auth`], [`accounts`] | the use cases: begin, continue, list and end sign-ins, and delete what is over; make an account. `accounts` may call `auth`, never the reverse |
-//! | 1 | [`config`], [`crypto`], [`store`], [`telemetry`] | settings; keys, tokens and password hashes; the only SQL; the log |
-//! | 0 | [`domain`] | the rules, pure: no input or output, no web framework, no database; time is passed in |
+//! | 4 | `app`, `config` | the composition root: settings in, a running server out |
+//! | 3 | `web` | all HTTP: the URL table, pages, forms, cookies, middleware; no SQL |
+//! | 2 | `session`, `accounts`, `jobs` | a session's life; accounts, which may use `session`; what runs beside the requests |
+//! | 1 | `crypto`, `store`, `mail`, `telemetry` | keys, tokens and password hashes; the only SQL; mail; the log |
+//! | ½ | `display` | times, durations and devices in words |
+//! | 0 | `domain` | the rules, pure: no I/O, no web framework, no database; time is passed in |
+//!
+//! # The way of a request
+//!
+//! Headers → `Sessions::authenticate(cookies, client, now)` → who it is, and what is pending → the handler → an
+//! `AuthChange` in its answer, if it began or ended a session → `Sessions::finish`, which renews the refresh token right
+//! before the headers go. Cookies are read and written in one file, `web/cookies.rs`.
 //!
 //! # What always holds
 //!
-//! - **Decide, then act.** What a refresh token means is decided by one pure function, [`domain::rotation::decide`]; the
-//!   floors above carry it out by compare-and-swap and decide again if they lost the race.
-//! - **One sign-in, one row.** A rotation updates the row in place. It holds SHA-256 of the secret that is active and of
+//! - **Decide, then act.** What a refresh token means is decided by one pure function, `domain::rotation::decide`, and what
+//!   the row becomes is said by one other, `Transition::row`. The rest carries it out by compare-and-swap, and decides
+//!   again if it lost the race.
+//! - **One session, one row.** A rotation updates the row in place. It holds SHA-256 of the secret that is active and of
 //!   the one before; no token is stored. A row that was revoked stays as the tombstone that says why.
-//! - **In on the way in, out on the way out.** Who a request is, is decided before the handler; the rotation is written
-//!   right before the headers go. A handler that signs out is not undone by it.
+//! - **Authenticate on the way in, renew on the way out.** A handler that signs out is not undone by the renewal.
 //! - **An access token that does not verify is a miss, never an error**: the refresh token is asked in the same request,
 //!   whatever its method.
-//! - **The database has the last word.** What a process remembers of a sign-in or a user it asks for anew once that has
-//!   changed: at once where it made the change itself, within a second where another process did. A process that has
-//!   not heard from the database for five seconds asks it at every request.
-//! - **Cookies are cleared on a final answer alone.** A database that is away answers 503 and leaves them as they are.
-//! - **There is no anonymous user.** A handler that takes a [`CurrentUser`] cannot run without a sign-in; in an
-//!   application that is not wrapped in [`guard`] it cannot run at all.
+//! - **The database has the last word.** What a process remembers of a session or a user is looked up again once that has
+//!   changed: at once where it made the change itself, within a second where another process or a hand on SQL did. A
+//!   process that has not heard from the database for five seconds asks it at every request.
+//! - **Who acts is asked twice.** A request that changes an account or a session checks the session that it came with once
+//!   more, in the transaction of the change.
+//! - **A session's cookies are taken away only by the answer to the visitor's own sign-out.** Whatever else a process finds
+//!   wrong with them (another key, a wrong clock, a database that is away) may be its own mistake, and ends nothing.
+//! - **Ending asks no clock, and a wrong clock ends nothing for good**: that a session has expired is computed and never
+//!   written, and deleting goes by a clock in the database that follows running time.
+//! - **A process that slept judges nobody** until the requests that it slept through are over.
+//! - **There is no anonymous user.** A handler that takes a [`CurrentUser`] cannot run without a session; in an application
+//!   that is not wrapped in [`authenticate`] it cannot run at all.
 //! - **A form is sent from its own page.** Each handler that changes something takes a [`SubmittedForm`], and a browser
-//!   that says where a request comes from must say: from here.
+//!   that says where a request comes from must say: from here. One form begins one session, however often it is sent.
 //! - **One key, one purpose.** Every key is derived from a secret with a label of its own, so no kind of token can stand
-//!   for another. The first secret signs, all verify.
+//!   for another.
 //! - **What was answered is on disk.** SQLite runs in WAL mode with `synchronous=FULL`; one thread writes, and the writes
 //!   that wait share a commit. PostgreSQL commits to disk by default. Where nobody can tell whether a commit arrived, a
 //!   retry is right in both cases.
-//! - **Any number of processes share one database.** Conditional writes decide who was first, triggers tell everybody what
-//!   to forget, and the version before runs beside an upgrade.
-//! - **Time is passed in**, in whole seconds; [`domain::clock`] alone asks the machine for it. That a sign-in has expired is
-//!   computed and never written.
+//! - **What an act owes is committed with it.** A mail is a row of the outbox, written in the transaction of the act that it
+//!   tells of; no page waits for a mail server, and a process that is killed loses no mail.
+//! - **Any number of processes share one database**, and the version before runs beside an upgrade.
+//! - **Time is passed in**, in whole seconds; `domain::clock` alone asks the machine for it.
 
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod accounts;
+#[cfg(not(feature = "internals"))]
+mod accounts;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod app;
-pub mod auth;
-pub mod cli;
+#[cfg(not(feature = "internals"))]
+mod app;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod config;
+#[cfg(not(feature = "internals"))]
+mod config;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod crypto;
+#[cfg(not(feature = "internals"))]
+mod crypto;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod display;
+#[cfg(not(feature = "internals"))]
+mod display;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod domain;
+#[cfg(not(feature = "internals"))]
+mod domain;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod jobs;
+#[cfg(not(feature = "internals"))]
+mod jobs;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod mail;
+#[cfg(not(feature = "internals"))]
+mod mail;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod session;
+#[cfg(not(feature = "internals"))]
+mod session;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod store;
+#[cfg(not(feature = "internals"))]
+mod store;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod telemetry;
+#[cfg(not(feature = "internals"))]
+mod telemetry;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
 pub mod web;
+#[cfg(not(feature = "internals"))]
+mod web;
 
-pub use app::Application;
-pub use config::{Arguments, PublicUrl, Settings};
-pub use domain::clock::{ManualClock, SystemClock};
-pub use web::{CurrentUser, FormToken, MaybeUser, SubmittedForm, guard};
+pub mod cli;
+
+pub use app::{Application, StartError, StopSignals};
+pub use config::{Arguments, LogFormat, Registration, SettingError, Settings};
+pub use domain::client::Client;
+pub use domain::clock::{Clock, ManualClock, SystemClock};
+pub use domain::id::{SessionId, UserId};
+pub use domain::public_url::PublicUrl;
+pub use domain::user::{Role, User};
+pub use mail::{Email, Memory, Outbox, Transport};
+pub use session::{Identity, SessionError};
+pub use web::{CurrentUser, FormToken, MaybeUser, SubmittedForm, WebError, authenticate};

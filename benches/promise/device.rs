@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use perennial::domain::id::{SessionId, UserId};
-use perennial::domain::rotation::{Decision, decide};
-use perennial::domain::session::{EndReason, Lifetimes, Revocation, Session};
+use perennial::domain::rotation::{Circumstances, Decision, Effect, Transition, decide};
+use perennial::domain::session::{EndReason, Lifetimes, Revocation, Session, end_of_minute};
 use perennial::domain::token::{RefreshSecret, RefreshToken, SECRET_BYTES};
 use time::{Duration, OffsetDateTime};
 
@@ -56,9 +56,8 @@ struct Exchange {
     party: Party,
     presented: RefreshToken,
     line: u64,
-    arrived: OffsetDateTime,
-    read: Option<(Session, Decision)>,
-    /// What the answer sets; the refresh token is missing in that of a parallel request.
+    read: Option<(Session, Transition, Circumstances)>,
+    /// What the answer sets; the refresh token is missing where nothing was renewed.
     answer: Option<(Option<(RefreshToken, u64)>, OffsetDateTime)>,
 }
 
@@ -175,48 +174,60 @@ impl<'a> Device<'a> {
     fn ask(&mut self, party: Party) {
         let Some(jar) = self.browser(party).map(|browser| browser.jar.clone()) else { return };
         if jar.access_until > self.now && self.row.revoked.is_none() {
-            self.row.last_seen_at = self.row.last_seen_at.max(self.now - Duration::MINUTE);
+            self.row.last_seen_at = self.row.seen(self.now);
             return;
         }
         let (presented, line) = (jar.refresh, jar.line);
-        let exchange = Exchange { party, presented, line, arrived: self.now, read: None, answer: None };
+        let exchange = Exchange { party, presented, line, read: None, answer: None };
         let number = self.number();
         self.exchanges.insert(number, exchange);
         self.within(3.0, Event::Arrive(number));
     }
 
-    /// The way in.
-    fn arrive(&mut self, number: u64) {
-        let Some(mut exchange) = self.exchanges.remove(&number) else { return };
-        exchange.arrived = self.now;
-        let decision = decide(Some(&self.row), &exchange.presented, &LIFETIMES, self.now);
-        match decision {
-            Decision::Rotate | Decision::Overlap | Decision::Reissue => {
-                exchange.read = Some((self.row.clone(), decision));
-                self.exchanges.insert(number, exchange);
-                self.within(3.0, Event::Leave(number));
-            }
-            Decision::Replayed => {
-                self.row.revoked = Some(Revocation { at: self.now, because: EndReason::Replayed });
-                self.note_replay();
-                self.shown_the_way_out(exchange.party);
-            }
-            Decision::Unknown => {
-                self.tally.false_sign_outs += u64::from(self.theft.is_none());
-                self.shown_the_way_out(exchange.party);
-            }
-            Decision::Ended(_) => self.shown_the_way_out(exchange.party),
+    /// What a decision on a request that arrives now turns on: the clock and the state of the process that it meets.
+    fn circumstances(&mut self) -> Circumstances {
+        let apart = i64::from(self.arguments.clock);
+        let ahead = if apart == 0 { 0 } else { self.random.below(apart as usize * 2 + 1) as i64 - apart };
+        Circumstances {
+            lifetimes: LIFETIMES,
+            now: self.now + Duration::seconds(ahead),
+            steady: !self.random.happens(self.arguments.sleep),
+            reissue_in_place: false,
         }
     }
 
-    /// A replay was noticed: rightly, or not.
-    fn note_replay(&mut self) {
+    /// The way in.
+    fn arrive(&mut self, number: u64) {
+        let Some(mut exchange) = self.exchanges.remove(&number) else { return };
+        let circumstances = self.circumstances();
+        let transition = decide(Some(&self.row), &exchange.presented, &circumstances);
+        let party = exchange.party;
+        match (transition.decision, transition.effect) {
+            (decision, _) if decision.opens() => {
+                exchange.read = Some((self.row.clone(), transition, circumstances));
+                self.exchanges.insert(number, exchange);
+                self.within(3.0, Event::Leave(number));
+            }
+            // A process that has just woken up judges nobody: whoever gets a 503 tries again.
+            (Decision::Unsure, _) => self.within(90.0, Event::Ask(party)),
+            (_, Effect::Ends(because)) => {
+                self.row.revoked = Some(Revocation { at: self.now, because });
+                self.note_end(because);
+                self.shown_the_way_out(party);
+            }
+            _ => self.shown_the_way_out(party),
+        }
+    }
+
+    /// The sign-in was ended for what a token showed: rightly, or not.
+    fn note_end(&mut self, because: EndReason) {
         match self.theft.take() {
             Some(theft) => self.tally.caught.push(Caught {
                 rotations: theft.rotations,
                 thiefs_rotations: theft.thiefs_rotations,
                 seconds: (self.now - theft.at).whole_seconds(),
             }),
+            None if because == EndReason::RenewalsLost => self.tally.renewals_lost += 1,
             None => self.tally.false_sign_outs += 1,
         }
     }
@@ -235,30 +246,22 @@ impl<'a> Device<'a> {
         (self.row, self.owner) = sign_in(self.now, number);
     }
 
-    /// The way out, as `auth::settle` goes it.
+    /// The way out, as the server goes it.
     fn leave(&mut self, number: u64) {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
-        let Some((read, mut decision)) = exchange.read.take() else { return };
+        let Some((read, mut transition, circumstances)) = exchange.read.take() else { return };
         let unmoved = (self.row.generation, self.row.token_hash) == (read.generation, read.token_hash);
-        if decision != Decision::Overlap && !(unmoved && self.row.revoked.is_none()) {
-            decision = decide(Some(&self.row), &exchange.presented, &LIFETIMES, exchange.arrived);
-            if decision == Decision::Reissue {
-                decision = Decision::Overlap;
-            }
+        if transition.effect != Effect::Stays && !(unmoved && self.row.revoked.is_none()) {
+            transition = decide(Some(&self.row), &exchange.presented, &circumstances).after_lost_swap();
         }
-        let refresh = match decision {
-            Decision::Rotate => self.swap(&exchange, self.row.generation + 1, Some(self.row.token_hash)),
-            Decision::Reissue => {
-                self.tally.reissues += 1;
-                self.swap(&exchange, self.row.generation, self.row.previous_hash)
-            }
-            Decision::Overlap => {
-                self.tally.overlaps += 1;
-                None
-            }
-            Decision::Unknown | Decision::Ended(_) | Decision::Replayed => return,
-        };
         let party = exchange.party;
+        match transition.decision {
+            Decision::Overlap => self.tally.overlaps += 1,
+            Decision::Reissue => self.tally.reissues += 1,
+            decision if !decision.opens() => return,
+            _ => {}
+        }
+        let refresh = self.swap(&exchange, &transition);
         if self.random.happens(self.arguments.loss) {
             self.tally.lost += 1;
             // Whoever sees no page tries again.
@@ -278,18 +281,14 @@ impl<'a> Device<'a> {
         }
     }
 
-    fn swap(
-        &mut self,
-        exchange: &Exchange,
-        generation: i64,
-        previous: Option<perennial::domain::token::SecretHash>,
-    ) -> Option<(RefreshToken, u64)> {
-        let refresh = token(generation, self.number());
+    fn swap(&mut self, exchange: &Exchange, transition: &Transition) -> Option<(RefreshToken, u64)> {
+        let number = self.number();
+        let fresh = token(0, number);
+        let row = transition.row(&self.row, fresh.secret.hash(), self.now)?;
+        let refresh = RefreshToken { generation: row.generation, ..fresh };
         let line = exchange.line + u64::from(self.theft.is_some());
         self.tally.rotations += 1;
-        (self.row.generation, self.row.previous_hash) = (generation, previous);
-        self.row.token_hash = refresh.secret.hash();
-        (self.row.rotated_at, self.row.last_seen_at) = (self.now, self.now);
+        self.row = row;
         if let Some(theft) = &mut self.theft {
             theft.rotations += 1;
             let both = theft.rotated_twice == (true, true);
@@ -373,7 +372,7 @@ fn sign_in(now: OffsetDateTime, number: u64) -> (Session, Browser) {
         rotated_at: now,
         created_at: now,
         authenticated_at: now,
-        last_seen_at: now,
+        last_seen_at: end_of_minute(now),
         expires_at: LIFETIMES.sign_in_ends(now, true),
         kept: true,
         revoked: None,

@@ -1,7 +1,7 @@
 //! The promise in figures: years of devices, with answers lost, browsers that crash, and jars that are copied.
 //!
 //! Each device has one person who visits at random with up to three tabs. Every decision is made by the real
-//! [`perennial::domain::rotation::decide`]; rows are in memory. What is counted is what the promise is about: people
+//! [`perennial::domain::rotation::decide`], and every row by its `Transition`; rows are in memory. What is counted is what the promise is about: people
 //! signed out although nobody copied their jar, and thieves who are not noticed.
 //!
 //! ```text
@@ -40,9 +40,15 @@ struct Arguments {
     /// Probability that a device's jar is copied on a day.
     #[arg(long, default_value_t = 0.0001)]
     theft: f64,
-    /// Probability that an answer takes longer than the grace: the stated limit of the promise.
+    /// Probability that an answer takes longer than the grace: a stated limit of the promise.
     #[arg(long, default_value_t = 0.0)]
     late: f64,
+    /// Probability that a request meets a process that has just woken up.
+    #[arg(long, default_value_t = 0.0)]
+    sleep: f64,
+    /// Seconds by which the clock of the process that a request meets may be wrong, either way.
+    #[arg(long, default_value_t = 0)]
+    clock: u32,
     /// The same seed gives the same years.
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     pub(crate) late: u64,
     pub(crate) crashes: u64,
     pub(crate) false_sign_outs: u64,
+    /// Sign-ins that ended because eight renewals in a row were lost, which is a stated limit.
+    pub(crate) renewals_lost: u64,
     pub(crate) thefts: u64,
     /// Sign-ins that were over before the second party came back.
     pub(crate) expired_first: u64,
@@ -48,6 +50,7 @@ impl Tally {
         line("answers later than the grace", self.late.to_string());
         line("crashes", self.crashes.to_string());
         line("false sign-outs", self.false_sign_outs.to_string());
+        line("ended by eight lost renewals", self.renewals_lost.to_string());
         line("thefts", self.thefts.to_string());
         line("  caught", caught.to_string());
         line("  sign-in expired or idle first", self.expired_first.to_string());

@@ -6,8 +6,8 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use perennial::app::{StopSignals, listen};
-use perennial::auth::{Continue, Retention};
 use perennial::domain::clock::{Clock, SystemClock};
+use perennial::jobs::{Continue, Retention};
 use perennial::{Application, Settings};
 
 use super::http::Browser;

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use perennial::crypto::{KeyRing, SignedValues};
+use perennial::crypto::{KeyRing, KeyState, SignedValues};
 use secrecy::SecretString;
 
 use super::rows;
@@ -118,5 +118,6 @@ impl Browser {
 /// Signs the refresh token of a sign-in that was not touched since it was built.
 pub(crate) fn refresh_cookie(number: u64) -> String {
     let keys = KeyRing::new(SecretString::from(SECRET), []);
-    SignedValues::for_refresh_cookie(&keys).sign(&rows::token(number).reveal()).as_str().to_owned()
+    let signed = SignedValues::for_refresh_cookie(&keys, &KeyState::new(&keys)).sign(&rows::token(number).reveal());
+    signed.unwrap().as_str().to_owned()
 }

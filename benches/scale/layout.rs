@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
+use perennial::domain::session::Session;
 use perennial::domain::token::SecretHash;
-use perennial::store::sessions::{self, Swap};
+use perennial::store::sessions;
 use time::{Duration, OffsetDateTime};
 
 use super::random::Random;
@@ -69,18 +70,20 @@ pub(crate) fn live_a_while(path: &Path, live: u64, now: OffsetDateTime) {
 
 fn rotate(connection: &mut perennial::store::Connection, number: u64, random: &mut Random, at: OffsetDateTime) {
     if let Some(session) = sessions::find(connection, rows::id(number)).unwrap() {
-        assert!(sessions::swap(connection, &session, &next(&session, random, at)).unwrap());
+        assert!(sessions::swap(connection, &session, &next(&session, random, at), None).unwrap());
     }
 }
 
-/// Returns what the next rotation of a sign-in writes; now and then its device has moved.
-pub(crate) fn next(session: &perennial::domain::session::Session, random: &mut Random, at: OffsetDateTime) -> Swap {
+/// Returns the row that the next rotation of a sign-in leads to; now and then its device has moved.
+pub(crate) fn next(session: &Session, random: &mut Random, at: OffsetDateTime) -> Session {
     let moved = random.happens(0.1);
-    Swap {
+    Session {
         generation: session.generation + 1,
         token_hash: SecretHash::from_bytes(rows::bytes(random)),
         previous_hash: Some(session.token_hash),
-        at,
+        rotated_at: at,
+        last_seen_at: session.seen(at),
         address: if moved { rows::address(random) } else { session.address.clone() },
+        ..session.clone()
     }
 }

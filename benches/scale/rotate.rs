@@ -241,12 +241,11 @@ impl Client {
         } else {
             self.own[chosen].clone()
         };
-        let swap = next(&session, &mut self.random, self.shared.clock.now());
+        let after = next(&session, &mut self.random, self.shared.clock.now());
         if let Some(own) = self.own.get_mut(chosen) {
-            (own.generation, own.token_hash, own.previous_hash) =
-                (swap.generation, swap.token_hash, swap.previous_hash);
+            own.clone_from(&after);
         }
-        let write = move |connection: &mut Connection| sessions::swap(connection, &session, &swap);
+        let write = move |connection: &mut Connection| sessions::swap(connection, &session, &after, None);
         let swapped = match &self.writing {
             Writing::Writer(database) => database.write(write).await,
             Writing::Pool(pool) => {

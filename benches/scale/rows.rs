@@ -70,7 +70,7 @@ impl Rows {
 
     /// Makes a database of them, unless it is there from the last time.
     ///
-    /// The rows come in the order of time, as sign-ins do; their names are random, so the indexes fill in random order.
+    /// The rows come in the order of time, as sign-ins do, and so do their names.
     /// One statement in one transaction writes each page once, however large the table.
     pub(crate) fn build(&self, path: &Path) {
         if path.exists() {
@@ -157,9 +157,10 @@ pub(crate) fn token(number: u64) -> RefreshToken {
     RefreshToken { session: id(number), generation, secret: RefreshSecret::from_bytes(bytes(&mut random)) }
 }
 
-/// Returns the name of a sign-in.
+/// Returns the name of a sign-in: it begins with a time, in the order of the numbers.
 pub(crate) fn id(number: u64) -> SessionId {
-    SessionId::from_bytes(bytes(&mut Random::from_seed(number.wrapping_mul(0x5851_F42D_4C95_7F2D))))
+    let mut random = Random::from_seed(number.wrapping_mul(0x5851_F42D_4C95_7F2D));
+    SessionId::new(OffsetDateTime::UNIX_EPOCH + Duration::seconds(number as i64), bytes(&mut random))
 }
 
 /// Returns bytes that nobody could guess if the seed were a secret.

@@ -15,9 +15,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use askama::Template;
 use perennial::SystemClock;
-use perennial::domain::client::address_text;
+use perennial::display::time::DisplayTime;
+
 use perennial::domain::clock::Clock;
-use perennial::domain::moment::Moment;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -51,11 +51,11 @@ struct DashboardPage<'a> {
     full_name: &'a str,
     email: &'a str,
     welcome_back: bool,
-    last_sign_in: Option<Cow<'a, Moment>>,
+    last_sign_in: Option<Cow<'a, DisplayTime>>,
     device: &'a str,
     address: Cow<'a, str>,
     kept: bool,
-    sign_in_ends: Cow<'a, Moment>,
+    sign_in_ends: Cow<'a, DisplayTime>,
     warning: Option<TheftWarning<'a>>,
 }
 
@@ -63,7 +63,7 @@ struct Layout<'a> {
     stylesheet: &'a str,
     icon: &'a str,
     nav: Option<Nav<'a>>,
-    ends_soon: Option<&'a Moment>,
+    ends_soon: Option<&'a DisplayTime>,
 }
 
 struct Nav<'a> {
@@ -73,7 +73,7 @@ struct Nav<'a> {
 }
 
 struct TheftWarning<'a> {
-    at: &'a Moment,
+    at: &'a DisplayTime,
     device: &'a str,
     address: &'a str,
     other_device: &'a str,
@@ -118,7 +118,7 @@ struct Ready {
     page: Page,
     body: web::Bytes,
     headers: Vec<(HeaderName, HeaderValue)>,
-    moments: Vec<Moment>,
+    moments: Vec<DisplayTime>,
     times: Vec<OffsetDateTime>,
     clock: SystemClock,
 }
@@ -129,7 +129,7 @@ pub(crate) fn serve(making: Making, file: &Path, address: SocketAddr) -> std::io
     let name = |text: &str| HeaderName::from_bytes(text.as_bytes()).unwrap();
     let headers = page.headers.iter().map(|(key, value)| (name(key), HeaderValue::from_str(value).unwrap()));
     let headers = headers.collect();
-    let moments = page.moments.iter().map(|[iso, words, ago]| Moment {
+    let moments = page.moments.iter().map(|[iso, words, ago]| DisplayTime {
         iso: iso.clone(),
         words: words.clone(),
         ago: ago.clone(),
@@ -161,8 +161,9 @@ async fn dashboard(request: HttpRequest, ready: web::Data<Ready>) -> HttpRespons
         }
         Making::Made => {
             let now = ready.clock.now();
-            let [last_sign_in, sign_in_ends] = [0, 1].map(|index| Cow::Owned(Moment::new(ready.times[index], now)));
-            let address = request.peer_addr().map(|peer| address_text(peer.ip())).unwrap_or_default();
+            let [last_sign_in, sign_in_ends] =
+                [0, 1].map(|index| Cow::Owned(DisplayTime::new(ready.times[index], now)));
+            let address = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
             response.body(render(&ready, last_sign_in, sign_in_ends, address.into()))
         }
     }
@@ -170,8 +171,8 @@ async fn dashboard(request: HttpRequest, ready: web::Data<Ready>) -> HttpRespons
 
 fn render<'a>(
     ready: &'a Ready,
-    last_sign_in: Cow<'a, Moment>,
-    sign_in_ends: Cow<'a, Moment>,
+    last_sign_in: Cow<'a, DisplayTime>,
+    sign_in_ends: Cow<'a, DisplayTime>,
     address: Cow<'a, str>,
 ) -> String {
     let name = "Ada Lovelace";

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use perennial::app::{key_ring, open_database};
 use perennial::config::Arguments as SettingsArguments;
-use perennial::crypto::AccessTokens;
-use perennial::domain::access::AccessToken;
+use perennial::crypto::{AccessTokens, KeyState};
+use perennial::domain::access_token::AccessToken;
 use perennial::domain::id::SessionId;
 use perennial::domain::session::Session;
 use perennial::domain::token::SecretHash;
@@ -77,7 +77,7 @@ fn people(folder: &Path, secret: &str, url: &str) -> Vec<String> {
     };
     let settings: Settings = typed.settings().unwrap();
     let keys = key_ring(&settings, &folder.join("perennial.key")).unwrap();
-    let access_tokens = AccessTokens::new(&keys, url);
+    let access_tokens = AccessTokens::new(&keys, &KeyState::new(&keys), url);
     let (database, _) = open_database(&settings).unwrap();
     let now = perennial::domain::clock::Clock::now(&SystemClock::start());
     let mut issued = Vec::new();

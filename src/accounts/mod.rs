@@ -1,4 +1,4 @@
-//! The use cases of an account. They may call [`crate::auth`], never the reverse.
+//! The use cases of an account. They may call [`crate::session`], never the reverse.
 
 mod register;
 

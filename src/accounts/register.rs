@@ -1,10 +1,11 @@
 //! Make an account and sign its owner in.
 
-use crate::auth::{Auth, AuthError, IssuedTokens, record_sign_in};
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
+use crate::domain::id::FormId;
 use crate::domain::password::Password;
-use crate::domain::user::{Email, FullName};
+use crate::domain::user::{Email, FullName, User};
+use crate::session::{IssuedTokens, SessionError, Sessions, SignIn};
 use crate::store::events;
 use crate::store::users::{self, Inserted};
 
@@ -17,8 +18,10 @@ pub struct Registration {
     pub email: Email,
     /// A password that meets the policy.
     pub password: Password,
-    /// Whether the sign-in that begins with it is to outlive the browser session.
+    /// Whether the session that begins with it is to outlive the browser session.
     pub keep: bool,
+    /// The form that they sent: sent twice, it makes one account and begins one session.
+    pub form: Option<FormId>,
 }
 
 /// What came of it.
@@ -30,34 +33,41 @@ pub enum RegistrationOutcome {
     EmailTaken,
 }
 
-/// Makes an account and begins its first sign-in, in one transaction.
+/// Makes an account and begins its first session, in one transaction.
 ///
 /// The password is hashed before the address is looked at, so the answer takes as long either way.
 ///
 /// # Errors
 /// If the database or the password pool has no answer; no account was made.
-pub async fn register(auth: &Auth, wish: Registration, client: &Client) -> Result<RegistrationOutcome, AuthError> {
-    let Registration { full_name, email, password, keep } = wish;
-    let hash = auth.hash_password(password).await?;
-    let now = auth.now();
-    // The user's number is not known before the row is written; everything else of the sign-in is.
-    let draft = auth.draft_session(keep, client, now)?;
-    let from = client.clone();
-    let registered = auth
-        .database()
-        .write(move |connection| {
-            let user = match users::insert(connection, &email, &full_name, &hash, now)? {
-                Inserted::User(user) => user,
-                Inserted::EmailTaken => return Ok(None),
-            };
-            let begun = draft.for_user(user.id);
-            events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
-            record_sign_in(connection, &begun.session, &from)?;
-            Ok(Some((user, begun)))
-        })
-        .await?;
-    match registered {
-        Some((user, begun)) => auth.first_tokens(&begun, &user, None).map(RegistrationOutcome::Registered),
-        None => Ok(RegistrationOutcome::EmailTaken),
+pub async fn register(
+    sessions: &Sessions,
+    wish: Registration,
+    client: &Client,
+) -> Result<RegistrationOutcome, SessionError> {
+    let Registration { full_name, email, password, keep, form } = wish;
+    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form };
+    let hash = sessions.hash_password(password).await?;
+    let now = sessions.now();
+    // The user's number is not known before the row is written; everything else of the session is.
+    let draft = sessions.draft(keep, form, client, now)?;
+    let (from, recording) = (client.clone(), sessions.clone());
+    let registered = sessions.write(move |connection| {
+        let user = match users::insert(connection, &email, &full_name, &hash, now)? {
+            Inserted::User(user) => user,
+            Inserted::EmailTaken => return Ok((None, Vec::new())),
+        };
+        events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
+        let begun = recording.record(connection, draft.for_user(user.id), form, &from)?;
+        // As any process reads the row from now on.
+        let user = User { last_login_at: Some(now), ..user };
+        Ok((Some((user, begun)), Vec::new()))
+    });
+    match registered.await? {
+        Some((user, begun)) => sessions.first_tokens(&begun, user, None).map(RegistrationOutcome::Registered),
+        // The address may have its account from this very form: its button was clicked twice.
+        None => Ok(match sessions.join(again, client).await? {
+            Some(tokens) => RegistrationOutcome::Registered(tokens),
+            None => RegistrationOutcome::EmailTaken,
+        }),
     }
 }

@@ -5,17 +5,22 @@ use std::path::Path;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
-use super::{Failure, say};
-use crate::app::{KEY_FILE, key_ring, system_clock};
+use super::output::{Failure, say};
+use crate::app::{KEY_FILE, StartError, key_file_lost, key_ring, system_clock};
 use crate::config::{SettingError, Settings};
 use crate::crypto::{KeyFileState, inspect_key_file};
+use crate::display::time::DisplayTime;
+use crate::domain::agreement::{announced, clock_limit, clock_offset, differences};
+use crate::store::nodes::Overview;
+use crate::store::outbox::Waiting;
 use crate::store::{Database, Health};
 
 /// No clock of a machine that runs this version is honestly before it was written.
 const WRITTEN: OffsetDateTime = datetime!(2026-11-21 0:00 UTC);
 
-/// How far the clocks of a node and its server may be apart: what an access token from another node is forgiven.
-const CLOCKS_APART: Duration = Duration::seconds(5);
+/// How long a mail may wait before something is wrong: longer than a mail server that puts off the mail of strangers
+/// makes them wait, which is five minutes as a rule.
+const MAIL_LATE: Duration = Duration::minutes(15);
 
 /// What a check found.
 enum Finding {
@@ -32,11 +37,16 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
             return Err(Failure::Usage(error.to_string()));
         }
     };
+    // What keeps the database from being looked at is told of the database.
+    let there = Database::inspect_nodes(&settings.database).ok().flatten();
+    let there = there.as_ref();
     let mut bad = 0;
     for (subject, finding) in [
         ("settings", Finding::Good("every value makes sense".to_owned())),
-        ("keys", keys(&settings)),
+        ("keys", keys(&settings, there)),
         ("database", database(&settings)),
+        ("nodes", nodes(&settings, there)),
+        ("mail", mail(&settings)),
         ("clock", clock()),
     ] {
         match finding {
@@ -54,8 +64,11 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
     }
 }
 
-fn keys(settings: &Settings) -> Finding {
+fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {
     let file = Path::new(KEY_FILE);
+    if let Some(key) = there.and_then(|there| key_file_lost(settings, file, there)) {
+        return Finding::Bad(StartError::KeyFileLost { key }.to_string());
+    }
     if settings.secret_keys.is_none() {
         match inspect_key_file(file) {
             Ok(KeyFileState::Missing) => {
@@ -70,23 +83,35 @@ fn keys(settings: &Settings) -> Finding {
             Err(error) => return Finding::Bad(format!("cannot look at {KEY_FILE}: {error}")),
         }
     }
-    match key_ring(settings, file) {
-        Ok(ring) => {
-            let from = if settings.secret_keys.is_some() { "JWT_SECRET_KEY" } else { KEY_FILE };
-            let ids = ring.key_ids();
-            let others = ids.iter().skip(1).map(|id| format!(", {id} verifies"));
-            let first = ids.first().map(String::as_str).unwrap_or_default();
-            Finding::Good(format!("from {from}: {first} signs{}", others.collect::<String>()))
-        }
-        Err(error) => Finding::Bad(error.to_string()),
+    let ids = match key_ring(settings, file) {
+        Ok(ring) => ring.key_ids(),
+        Err(error) => return Finding::Bad(error.to_string()),
+    };
+    if let Some(Err(refusal)) = there.map(|there| there.admit(&ids)) {
+        return Finding::Bad(refusal.to_string());
     }
+    let standing = there.map(|there| there.standing.clone()).unwrap_or_default();
+    let usable = ids.iter().copied().find(|id| !standing.is_dropped(*id));
+    let signing = standing.signing().filter(|signing| ids.contains(signing)).or(usable);
+    let roles = ids.iter().map(|id| match *id {
+        id if standing.is_dropped(id) => format!("{id} was dropped and can be taken away"),
+        id if Some(id) == signing => format!("{id} signs"),
+        id => format!("{id} verifies"),
+    });
+    let from = if settings.secret_keys.is_some() { "JWT_SECRET_KEY" } else { KEY_FILE };
+    Finding::Good(format!("from {from}: {}", roles.collect::<Vec<_>>().join(", ")))
 }
 
 fn database(settings: &Settings) -> Finding {
     let shown = settings.database.shown();
-    match Database::inspect(&settings.database) {
+    let before = system_clock().now();
+    let health = Database::inspect(&settings.database);
+    let own = before..=system_clock().now();
+    match health {
         Ok(Health::Missing) => Finding::Good(format!("none yet; the first start makes {shown}")),
-        Ok(Health::Sound { clock: Some(clock), .. }) if (clock - system_clock().now()).abs() > CLOCKS_APART => {
+        Ok(Health::Sound { clock: Some(clock), .. })
+            if clock_offset(clock, &own).abs() > clock_limit(settings.lifetimes.reuse_grace) =>
+        {
             Finding::Bad(format!(
                 "the clock of {shown} says {clock}, and this machine's another time: keep the clocks of all nodes in step \
                  with NTP, for REUSE_GRACE is measured across them"
@@ -101,6 +126,53 @@ fn database(settings: &Settings) -> Finding {
     }
 }
 
+fn nodes(settings: &Settings, there: Option<&Overview>) -> Finding {
+    let here = announced(&settings.lifetimes);
+    let nodes = there.map_or(&[][..], |there| &there.nodes);
+    let found = nodes.iter().map(|node| &node.announced).flat_map(|other| {
+        let differences = differences(&here, &other.lifetimes).into_iter();
+        differences.map(move |difference| format!("{difference} for {other}"))
+    });
+    match (found.collect::<Vec<_>>(), nodes.len()) {
+        (found, _) if !found.is_empty() => Finding::Bad(format!("{}: give every process the same", found.join("; "))),
+        (_, 0) => Finding::Good("none is running".to_owned()),
+        (_, 1) => Finding::Good("one is running, with these lifetimes".to_owned()),
+        (_, count) => Finding::Good(format!("{count} are running, with these lifetimes")),
+    }
+}
+
+fn mail(settings: &Settings) -> Finding {
+    let now = system_clock().now();
+    match Database::inspect_outbox(&settings.database, now) {
+        Ok(None) => Finding::Good("none yet".to_owned()),
+        Ok(Some(waiting)) => {
+            let place = if settings.smtp_url.is_some() { "SMTP_URL" } else { "MAIL_DIR" };
+            outbox(&waiting, place, now)
+        }
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+/// Says what waits. A mail that was refused is no fault of the server's as a rule: somebody mistyped their address.
+fn outbox(waiting: &Waiting, place: &str, now: OffsetDateTime) -> Finding {
+    let Waiting { count, oldest, refused, refusal } = waiting;
+    let are = match count {
+        0 => "none is waiting".to_owned(),
+        1 => "1 is waiting".to_owned(),
+        _ => format!("{count} are waiting"),
+    };
+    let since = oldest.map(|oldest| format!(", the oldest was written {}", DisplayTime::new(oldest, now).ago));
+    let last = refusal.as_deref().unwrap_or_default();
+    let refused = (*refused > 0).then(|| format!("; {refused} refused in the last month, the last with: {last}"));
+    let words = format!("{are}{}{}", since.unwrap_or_default(), refused.unwrap_or_default());
+    match oldest {
+        Some(oldest) if now - *oldest > MAIL_LATE => Finding::Bad(format!(
+            "{words}; start the server if it is not running, or see in its log what is wrong with {place}"
+        )),
+        _ => Finding::Good(words),
+    }
+}
+
 fn clock() -> Finding {
     let now = system_clock().now();
     if now < WRITTEN {
@@ -109,4 +181,34 @@ fn clock() -> Finding {
         ));
     }
     Finding::Good(format!("it says {now}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
+
+    #[test]
+    fn what_waits_for_too_long_is_to_be_mended_and_what_was_refused_is_not() {
+        let found = |count, minutes: Option<i64>, refused, refusal: Option<&str>| {
+            let oldest = minutes.map(|minutes| NOW - Duration::minutes(minutes));
+            let waiting = Waiting { count, oldest, refused, refusal: refusal.map(str::to_owned) };
+            match outbox(&waiting, "SMTP_URL", NOW) {
+                Finding::Good(words) => format!("ok {words}"),
+                Finding::Bad(words) => format!("mend {words}"),
+            }
+        };
+        assert_eq!(found(0, None, 0, None), "ok none is waiting");
+        assert_eq!(found(1, Some(3), 0, None), "ok 1 is waiting, the oldest was written 3 minutes ago");
+        assert_eq!(
+            found(0, None, 2, Some("550 nobody here")),
+            "ok none is waiting; 2 refused in the last month, the last with: 550 nobody here"
+        );
+        assert_eq!(
+            found(7, Some(300), 0, None),
+            "mend 7 are waiting, the oldest was written 5 hours ago; start the server if it is not running, or see in \
+             its log what is wrong with SMTP_URL"
+        );
+    }
 }

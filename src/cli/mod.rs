@@ -3,16 +3,19 @@
 mod cleanup;
 mod doctor;
 mod migrate;
+mod node;
+mod output;
 mod relocate;
 mod secret;
 mod serve;
+mod table;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::output::{Failure, complain};
 use crate::config::{Arguments, Settings};
 
 /// What the program was called with.
@@ -35,12 +38,24 @@ enum Command {
     /// Serve the pages (the default)
     Serve,
     /// Bring the database up to date, and say what was done
-    Migrate,
+    Migrate {
+        /// Shut the version before out, once none of its processes is left: from then on signing keys move
+        #[arg(long)]
+        finish: bool,
+    },
     /// Print a fresh secret for JWT_SECRET_KEY
-    Secret,
+    Secret {
+        #[command(subcommand)]
+        command: Option<SecretCommand>,
+    },
+    /// Look at the processes on the database
+    Node {
+        #[command(subcommand)]
+        command: NodeCommand,
+    },
     /// Delete sign-ins that are over, spent tokens and old events, as the server does by itself
     Cleanup {
-        /// Delete even though nothing has happened for a month, which a wrong clock looks like
+        /// Go by this machine's clock, and not only as far as a server has run since
         #[arg(long)]
         clock_is_right: bool,
     },
@@ -57,19 +72,26 @@ enum Command {
     Doctor,
 }
 
-/// How a command failed.
-#[derive(Debug)]
-enum Failure {
-    /// It could not be done: exit code 1.
-    Failed(String),
-    /// The settings make no sense: exit code 2.
-    Usage(String),
+/// What can be done with a secret besides making one.
+#[derive(Subcommand)]
+enum SecretCommand {
+    /// End a signing key that leaked or was lost: what it signed opens nothing any more, with every process
+    Drop {
+        /// The name of the key, as node list and doctor show it
+        #[arg(value_name = "KEYID", allow_hyphen_values = true)]
+        key: String,
+    },
 }
 
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Failed(error.to_string())
-    }
+/// What can be done with the processes on the database.
+#[derive(Subcommand)]
+enum NodeCommand {
+    /// List them with their version, keys and lifetimes, and mark the key that signs
+    List {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs the program: 0 done, 1 failed, 2 wrong usage or settings.
@@ -90,7 +112,7 @@ pub fn run() -> ExitCode {
 
 fn execute(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
-        Some(Command::Secret) => return secret::run(),
+        Some(Command::Secret { command: None }) => return secret::run(),
         Some(Command::Move { from, to }) => return relocate::run(from, to),
         _ => {}
     }
@@ -99,24 +121,11 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         return doctor::run(settings);
     }
     let settings: Settings = settings.map_err(|error| Failure::Usage(error.to_string()))?;
-    match cli.command {
-        Some(Command::Migrate) => migrate::run(&settings),
-        Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, clock_is_right),
+    match &cli.command {
+        Some(Command::Migrate { finish }) => migrate::run(&settings, *finish),
+        Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, *clock_is_right),
+        Some(Command::Secret { command: Some(SecretCommand::Drop { key }) }) => secret::drop(&settings, key),
+        Some(Command::Node { command: NodeCommand::List { json } }) => node::list(&settings, *json),
         _ => serve::run(&settings),
     }
-}
-
-/// Says one line on standard error and returns the exit code.
-fn complain(line: &str, code: u8) -> ExitCode {
-    let said = writeln!(std::io::stderr(), "perennial: {}", line.replace('\n', " "));
-    // With standard error closed, the exit code alone has to say it.
-    drop(said);
-    ExitCode::from(code)
-}
-
-/// Prints lines on standard output.
-fn say(lines: &str) -> Result<(), Failure> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "{lines}")?;
-    Ok(output.flush()?)
 }

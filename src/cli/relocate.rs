@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Failure, say};
+use super::output::{Failure, say};
 use crate::app::KEY_FILE;
 use crate::config::DatabaseUrl;
 use crate::store::relocate;

@@ -1,8 +1,9 @@
 //! `perennial serve`.
 
-use super::{Failure, say};
+use super::output::{Failure, say};
 use crate::app::{Application, StopSignals, listen, system_clock};
-use crate::config::{LogFormat, PublicUrl, Registration, Settings};
+use crate::config::{LogFormat, Registration, Settings};
+use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
 
 /// Serves until it is told to stop.

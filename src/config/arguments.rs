@@ -7,9 +7,11 @@ use clap::Args;
 use secrecy::SecretString;
 use time::Duration;
 
-use super::{SettingError, Settings, parse};
-use crate::domain::database_url::DatabaseUrl;
+use super::parse;
+use super::settings::{SettingError, Settings};
+use crate::domain::public_url::PublicUrl;
 use crate::domain::session::Lifetimes;
+use crate::store::url::DatabaseUrl;
 
 /// bcrypt's cost below which a password is cheap to guess (OWASP Password Storage Cheat Sheet: at least 10).
 const COST_FLOOR: u32 = 10;
@@ -66,6 +68,16 @@ arguments! {
     debug_auth "DEBUG_AUTH" "true|false": "Log why each request was or was not signed in, without secrets [default: false]";
 }
 
+impl Settings {
+    /// Reads the environment variables, with the default of each that is not set.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense, and what it takes.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        Arguments::from_environment()?.settings()
+    }
+}
+
 impl std::fmt::Debug for Arguments {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Arguments")
@@ -81,7 +93,7 @@ impl Arguments {
         let public_url = self
             .public_url
             .as_deref()
-            .map(str::parse::<super::PublicUrl>)
+            .map(str::parse::<PublicUrl>)
             .transpose()
             .map_err(|error| SettingError { name: "PUBLIC_URL", problem: error.to_string() })?;
         let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), |text| {
@@ -99,7 +111,7 @@ impl Arguments {
                 self.password_min_length.as_deref().unwrap_or("15"),
                 |text| parse::number(text, 8, 1024),
             )? as usize,
-            bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(super::PublicUrl::is_loopback))?,
+            bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(PublicUrl::is_loopback))?,
             registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::registration)?,
             trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
             smtp_url: optional("SMTP_URL", &self.smtp_url, parse::smtp_url)?,

@@ -10,9 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 use url::Url;
 
-use super::{LogFormat, Registration};
+use super::settings::{LogFormat, Registration};
 use crate::domain::client::is_deceptive;
-use crate::domain::database_url::{DatabaseUrl, InvalidDatabaseUrl};
+use crate::store::url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// Bytes of a signing secret at least: HS256 needs a key as long as its hash (RFC 7518 section 3.2).
 const SECRET_MIN_BYTES: usize = 32;

@@ -1,16 +1,16 @@
 //! Access tokens: issued and verified without the database.
 
-use std::collections::HashMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::hs256;
+use super::jwt_provider;
 use super::key_ring::{KeyRing, Purpose};
+use super::key_state::{KeyState, NoSigningKey, PerKey};
 use super::random::{RandomError, random_bytes};
-use crate::domain::access::{AccessToken, Claims};
+use crate::domain::access_token::AccessToken;
 
 /// The `typ` of an access token (RFC 9068 section 2.1): no other JWT can pass for one (RFC 8725 section 3.11).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -18,13 +18,42 @@ const TOKEN_TYPE: &str = "at+jwt";
 /// Bytes of a token at most; ours are about 400, and a longer one is not worth a hash.
 const MAX_TOKEN_BYTES: usize = 4096;
 
-/// Issues and verifies access tokens with a key ring.
+/// The claims as they stand in the token: RFC 9068's set without anything personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Claims {
+    /// Who issued it: the public URL.
+    iss: String,
+    /// Whom it is for: the pages of the public URL.
+    aud: String,
+    /// The user.
+    sub: String,
+    /// The session.
+    sid: String,
+    /// When it was issued, in Unix seconds.
+    iat: u32,
+    /// When it expires, in Unix seconds.
+    exp: u32,
+    /// Its own name, so that no two tokens are alike.
+    jti: String,
+    /// When the password was last entered, in Unix seconds.
+    auth_time: u32,
+    /// Not issued by us, but obeyed where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u32>,
+}
+
+/// Issues access tokens with the key that signs, and verifies those of every key that was not dropped.
 pub struct AccessTokens {
     issuer: String,
+    keys: PerKey<Prepared>,
+    validation: Validation,
+}
+
+/// What is prepared for one key.
+struct Prepared {
     header: Header,
     signing: EncodingKey,
-    verifying: HashMap<String, DecodingKey>,
-    validation: Validation,
+    verifying: DecodingKey,
 }
 
 /// Why a text is no access token; for the log of `DEBUG_AUTH`, never for the client.
@@ -42,7 +71,7 @@ pub enum Refusal {
     /// Header parameters that it asks us to understand and that we do not (RFC 7515 section 4.1.11).
     #[error("crit is present")]
     Critical,
-    /// A `kid` that names none of our keys, or none at all.
+    /// A `kid` that names none of our keys or one that was dropped, or none at all.
     #[error("kid names none of the keys")]
     UnknownKey,
     /// Expired, or from the future.
@@ -56,6 +85,9 @@ pub enum IssueError {
     /// No random bytes for its `jti`.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// No key to sign it with.
+    #[error(transparent)]
+    Key(#[from] NoSigningKey),
     /// Claims that cannot be written, such as a time before 1970.
     #[error("cannot write an access token: {0}")]
     Encode(String),
@@ -63,20 +95,16 @@ pub enum IssueError {
 
 impl AccessTokens {
     /// Prepares the keys once; `issuer` is the public URL, and the audience too.
-    pub fn new(keys: &KeyRing, issuer: &str) -> Self {
-        hs256::install();
-        let ids = keys.key_ids();
-        let mut derived = keys.derive::<32>(Purpose::AccessToken);
-        let first = derived.next().unwrap_or_default();
-        let verifying = ids
-            .iter()
-            .cloned()
-            .zip(std::iter::once(first.clone()).chain(derived))
-            .map(|(id, key)| (id, DecodingKey::from_secret(key.as_slice())))
-            .collect();
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(TOKEN_TYPE.to_owned());
-        header.kid = ids.into_iter().next();
+    pub fn new(keys: &KeyRing, state: &KeyState, issuer: &str) -> Self {
+        jwt_provider::install();
+        let keys = PerKey::new::<32>(keys, state, Purpose::AccessToken, |id, key| {
+            let mut header = Header::new(Algorithm::HS256);
+            header.typ = Some(TOKEN_TYPE.to_owned());
+            header.kid = Some(id.to_string());
+            let (signing, verifying) =
+                (EncodingKey::from_secret(key.as_slice()), DecodingKey::from_secret(key.as_slice()));
+            Prepared { header, signing, verifying }
+        });
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[issuer]);
@@ -84,19 +112,13 @@ impl AccessTokens {
         // The library would ask the machine for the time; `AccessToken::is_current` is told it.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self {
-            issuer: issuer.to_owned(),
-            header,
-            signing: EncodingKey::from_secret(first.as_slice()),
-            verifying,
-            validation,
-        }
+        Self { issuer: issuer.to_owned(), keys, validation }
     }
 
     /// Issues a signed token.
     ///
     /// # Errors
-    /// If there are no random bytes, or a time is outside 1970–2106.
+    /// If there are no random bytes, this process lacks the key that signs, or a time is outside 1970–2106.
     pub fn issue(&self, token: &AccessToken) -> Result<String, IssueError> {
         let seconds = |moment: OffsetDateTime| {
             u32::try_from(moment.unix_timestamp()).map_err(|error| IssueError::Encode(error.to_string()))
@@ -112,8 +134,8 @@ impl AccessTokens {
             auth_time: seconds(token.authenticated_at)?,
             nbf: None,
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing)
-            .map_err(|error| IssueError::Encode(error.to_string()))
+        let key = self.keys.signing()?;
+        jsonwebtoken::encode(&key.header, &claims, &key.signing).map_err(|error| IssueError::Encode(error.to_string()))
     }
 
     /// Verifies everything about `text` at `now`: form, algorithm, type, key, signature, issuer, audience and times.
@@ -132,8 +154,9 @@ impl AccessTokens {
         if header.crit.is_some() || header.extras.inner().contains_key("b64") {
             return Err(Refusal::Critical);
         }
-        let key = header.kid.as_deref().and_then(|kid| self.verifying.get(kid)).ok_or(Refusal::UnknownKey)?;
-        let claims = jsonwebtoken::decode::<Claims>(text, key, &self.validation).map_err(malformed)?.claims;
+        let named = header.kid.as_deref().and_then(|kid| self.keys.named(kid.parse().ok()?));
+        let key = named.ok_or(Refusal::UnknownKey)?;
+        let claims = jsonwebtoken::decode::<Claims>(text, &key.verifying, &self.validation).map_err(malformed)?.claims;
         let moment = |seconds: u32| {
             OffsetDateTime::from_unix_timestamp(i64::from(seconds))
                 .map_err(|error| Refusal::Malformed(error.to_string()))

@@ -4,8 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::key_ring::{KeyRing, Purpose};
+use super::key_state::{KeyState, NoSigningKey, PerKey};
 use crate::domain::id::{FormId, SessionId};
 
 /// What a form is bound to: the sign-in, or, signed out, the browser.
@@ -43,35 +45,42 @@ impl std::fmt::Debug for WrittenFormToken {
 /// Nothing is stored, so a form stays good across a restart and on every node.
 #[derive(Clone)]
 pub struct FormTokens {
-    keys: Vec<Hmac<Sha256>>,
+    /// None where a key cannot be one of an HMAC, which holds for no key of 32 bytes.
+    keys: PerKey<Option<Hmac<Sha256>>>,
 }
 
 impl FormTokens {
     /// Prepares the keys.
-    pub fn new(keys: &KeyRing) -> Self {
-        let keys = keys.derive::<32>(Purpose::FormToken);
-        Self { keys: keys.filter_map(|key| Hmac::new_from_slice(key.as_slice()).ok()).collect() }
+    pub fn new(keys: &KeyRing, state: &KeyState) -> Self {
+        let prepare = |_, key: Zeroizing<[u8; 32]>| Hmac::new_from_slice(key.as_slice()).ok();
+        Self { keys: PerKey::new(keys, state, Purpose::FormToken, prepare) }
     }
 
     /// Makes the token for forms bound to `binding`.
-    pub fn token(&self, binding: FormBinding) -> String {
-        self.written(binding).as_str().to_owned()
+    ///
+    /// # Errors
+    /// If this process lacks the key that signs.
+    pub fn token(&self, binding: FormBinding) -> Result<String, NoSigningKey> {
+        Ok(self.written(binding)?.as_str().to_owned())
     }
 
     /// Makes it for whoever shows the forms of one binding again and again, and keeps it.
-    pub fn written(&self, binding: FormBinding) -> WrittenFormToken {
+    ///
+    /// # Errors
+    /// As [`FormTokens::token`].
+    pub fn written(&self, binding: FormBinding) -> Result<WrittenFormToken, NoSigningKey> {
+        let key = self.keys.signing()?.as_ref().ok_or(NoSigningKey)?;
         let mut text = [b'A'; TOKEN_CHARACTERS];
-        let mac = self.keys.first().map(|key| bound(key, binding).finalize().into_bytes());
         // The text is exactly as long as what is written into it.
-        let written = mac.map(|mac| URL_SAFE_NO_PAD.encode_slice(mac, &mut text));
-        debug_assert!(matches!(written, Some(Ok(TOKEN_CHARACTERS))), "{written:?}");
-        WrittenFormToken(text)
+        let written = URL_SAFE_NO_PAD.encode_slice(bound(key, binding).finalize().into_bytes(), &mut text);
+        debug_assert!(matches!(written, Ok(TOKEN_CHARACTERS)), "{written:?}");
+        Ok(WrittenFormToken(text))
     }
 
     /// Tells whether `token` was made for forms bound to `binding`, in constant time.
     pub fn verify(&self, token: &str, binding: FormBinding) -> bool {
         let Ok(presented) = URL_SAFE_NO_PAD.decode(token) else { return false };
-        self.keys.iter().any(|key| bound(key, binding).verify_slice(&presented).is_ok())
+        self.keys.verifying().flatten().any(|key| bound(key, binding).verify_slice(&presented).is_ok())
     }
 }
 
@@ -92,17 +101,18 @@ impl std::fmt::Debug for FormTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::key_state::tests::{ring, say};
 
-    fn tokens(secrets: [&str; 2]) -> FormTokens {
-        let [first, second] = secrets.map(|secret| secret.repeat(32).into());
-        FormTokens::new(&KeyRing::new(first, [second]))
+    fn tokens(letters: &str) -> (FormTokens, KeyState) {
+        let (keys, state) = ring(letters);
+        (FormTokens::new(&keys, &state), state)
     }
 
     #[test]
     fn a_token_is_good_for_its_binding_alone() {
-        let tokens = tokens(["a", "b"]);
+        let (tokens, _) = tokens("ab");
         let mine = FormBinding::Session(SessionId::from_bytes([1; 16]));
-        let token = tokens.token(mine);
+        let token = tokens.token(mine).unwrap();
         assert!(tokens.verify(&token, mine));
         assert!(!tokens.verify(&token, FormBinding::Session(SessionId::from_bytes([2; 16]))));
         assert!(!tokens.verify(&token, FormBinding::Browser(FormId::from_bytes([1; 16]))));
@@ -114,8 +124,15 @@ mod tests {
     #[test]
     fn a_page_rendered_before_a_key_change_still_posts() {
         let binding = FormBinding::Browser(FormId::from_bytes([1; 16]));
-        let old = tokens(["a", "a"]).token(binding);
-        assert!(tokens(["b", "a"]).verify(&old, binding));
-        assert!(!tokens(["b", "c"]).verify(&old, binding));
+        let old = tokens("a").0.token(binding).unwrap();
+        assert!(tokens("ba").0.verify(&old, binding));
+        assert!(!tokens("bc").0.verify(&old, binding));
+        let (tokens, state) = tokens("ba");
+        say(&state, "a", "");
+        assert_eq!(tokens.token(binding).unwrap(), old);
+        say(&state, "b", "a");
+        assert!(!tokens.verify(&old, binding), "nor from a dropped key");
+        say(&state, "c", "a");
+        assert_eq!(tokens.token(binding), Err(NoSigningKey));
     }
 }

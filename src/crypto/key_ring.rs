@@ -1,15 +1,17 @@
-//! The signing keys: the first signs, all verify, and each purpose has one of its own.
+//! The secrets, and the keys that are derived from them: each purpose has one of its own.
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The secrets of one installation, the signing one first.
+use crate::domain::key_id::KeyId;
+
+/// The secrets of one installation, the one that is wanted to sign first.
+///
+/// It never changes; which of them signs at this moment is in [`KeyState`](super::KeyState).
 ///
 /// No secret is used as it is: for each purpose a key is derived from it (HKDF, RFC 5869), so that a token of one kind can
 /// never stand for another (RFC 8725 section 3.12).
@@ -26,6 +28,7 @@ pub(super) enum Purpose {
     RefreshCookie,
     FormCookie,
     FormToken,
+    FirstSecret,
 }
 
 impl Purpose {
@@ -36,12 +39,14 @@ impl Purpose {
             Self::RefreshCookie => b"perennial refresh cookie v1",
             Self::FormCookie => b"perennial form cookie v1",
             Self::FormToken => b"perennial form token v1",
+            Self::FirstSecret => b"perennial first secret v1",
         }
     }
 }
 
 impl KeyRing {
     /// Makes a ring of one or more secrets; the first signs.
+    #[cfg(any(test, feature = "internals"))]
     pub fn new(first: SecretString, others: impl IntoIterator<Item = SecretString>) -> Self {
         Self { secrets: std::iter::once(first).chain(others).collect() }
     }
@@ -51,12 +56,12 @@ impl KeyRing {
         (!secrets.is_empty()).then_some(Self { secrets })
     }
 
-    /// Returns the public names of the keys, the signing one first: what access tokens carry as `kid`.
-    pub fn key_ids(&self) -> Vec<String> {
-        self.derive::<12>(Purpose::AccessTokenKeyId).map(|id| URL_SAFE_NO_PAD.encode(id.as_slice())).collect()
+    /// Returns the public names of the keys, in the order of the ring: what access tokens carry as `kid`.
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.derive(Purpose::AccessTokenKeyId).map(|id| KeyId::from_bytes(*id)).collect()
     }
 
-    /// Derives one key of `N` bytes a secret, for one purpose, the signing one first.
+    /// Derives one key of `N` bytes a secret, for one purpose, in the order of the ring.
     pub(super) fn derive<const N: usize>(&self, purpose: Purpose) -> impl Iterator<Item = Zeroizing<[u8; N]>> {
         self.secrets.iter().map(move |secret| {
             let mut key = Zeroizing::new([0; N]);
@@ -91,6 +96,7 @@ mod tests {
             Purpose::RefreshCookie,
             Purpose::FormCookie,
             Purpose::FormToken,
+            Purpose::FirstSecret,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -98,14 +104,15 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 10);
+        assert_eq!(keys.len(), 12);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 
     #[test]
     fn the_derivation_never_changes() {
         // Computed by an independent HKDF. A change here signs every user of every installation out.
-        assert_eq!(ring().key_ids(), ["Pfw7yqDtLkQVSn3T", "tiKWSD2BaIH6KJt8"]);
+        let ids: Vec<_> = ring().key_ids().iter().map(ToString::to_string).collect();
+        assert_eq!(ids, ["Pfw7yqDtLkQVSn3T", "tiKWSD2BaIH6KJt8"]);
     }
 
     #[test]

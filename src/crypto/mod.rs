@@ -1,20 +1,24 @@
 //! Everything that needs a key or costs CPU: random bytes, the key ring, tokens, password hashes.
 
 mod access_tokens;
+mod first_secrets;
 mod form_tokens;
-mod hs256;
+mod jwt_provider;
 mod key_file;
 mod key_ring;
+mod key_state;
 mod password_hasher;
 mod password_pool;
 mod random;
 mod signed_values;
 
-pub use access_tokens::{AccessTokens, IssueError, Refusal};
+pub use access_tokens::{AccessTokens, IssueError};
+pub use first_secrets::FirstSecrets;
 pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};
 pub use key_file::{KeyFileError, KeyFileState, inspect_key_file, read_or_make_key_file};
 pub use key_ring::KeyRing;
+pub use key_state::{KeyState, NoSigningKey};
 pub use password_hasher::{PasswordHasher, Verification};
-pub use password_pool::{HashError, PasswordPool, Place};
+pub use password_pool::{HashError, PasswordPool};
 pub use random::{RandomError, fresh_secret, random_bytes};
 pub use signed_values::SignedValues;

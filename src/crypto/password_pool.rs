@@ -1,15 +1,16 @@
-//! Where passwords are hashed: threads of low priority, with a short line in front of them.
+//! Where passwords are hashed: threads of low priority, with a short queue in front of them.
 //!
 //! One hash is some tenths of a second of a core. On the threads that serve pages, or on a pool without a bound, a
-//! hundred sign-ins at once would stop every page; here they wait in line behind the pages, and those that would wait
+//! hundred sign-ins at once would stop every page; here they queue behind the pages, and those that would wait
 //! too long are told so.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::password_hasher::{PasswordHasher, Verification};
@@ -17,13 +18,13 @@ use crate::domain::password::Password;
 
 /// Hashes that may wait for each thread: at cost 12 the last waits for about five seconds, which a person still takes
 /// for an answer.
-const LINE_PER_THREAD: usize = 16;
+const QUEUE_PER_THREAD: usize = 16;
 
-/// How long somebody waits for a place in line before they are refused.
+/// How long somebody waits for room in the queue before they are refused.
 ///
 /// Why not at once: whoever is refused at once and tries again at once, as a program does, is answered as often as the
 /// processors can, and that is a greater load than the hashes.
-const PATIENCE: Duration = Duration::from_secs(1);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The priority of the threads: a tenth of the weight that a page has, and seven times that of the lowest. Pages come
 /// first, and sign-ins still move while pages take all of the machine.
@@ -53,11 +54,11 @@ pub enum HashError {
 #[derive(Clone)]
 pub struct PasswordPool {
     jobs: Sender<Job>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
-/// A place in line: good for one password, and free again once its turn comes.
-pub struct Place {
+/// Room in the queue for one password, free again once its turn comes.
+pub struct QueueSlot {
     jobs: Sender<Job>,
     permit: OwnedSemaphorePermit,
 }
@@ -84,31 +85,31 @@ impl PasswordPool {
             let (line, hasher) = (Arc::clone(&line), hasher.clone());
             thread::Builder::new().name("perennial-password".to_owned()).spawn(move || work(&line, &hasher))?;
         }
-        Ok(Self { jobs, places: Arc::new(Semaphore::new(threads * LINE_PER_THREAD)) })
+        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads * QUEUE_PER_THREAD)) })
     }
 
-    /// Waits for a place in line, for a second at most.
+    /// Waits for room in the queue, for a second at most.
     ///
     /// Ask for it before anything that costs something, such as a look into the database.
     ///
     /// # Errors
     /// `Busy` if none came free; then come back in a few seconds.
-    pub async fn place(&self) -> Result<Place, HashError> {
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+    pub async fn slot(&self) -> Result<QueueSlot, HashError> {
+        let permit = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
         let permit = permit.map_err(|_| HashError::Busy)?.map_err(|_| HashError::Stopped)?;
-        Ok(Place { jobs: self.jobs.clone(), permit })
+        Ok(QueueSlot { jobs: self.jobs.clone(), permit })
     }
 
     /// Hashes a new password.
     ///
     /// # Errors
-    /// `Busy` past the line; then come back in a few seconds.
+    /// `Busy` past the queue; then come back in a few seconds.
     pub async fn hash(&self, password: Password) -> Result<String, HashError> {
-        Ok(self.place().await?.run(move |hasher| hasher.hash(&password)).await??)
+        Ok(self.slot().await?.run(move |hasher| hasher.hash(&password)).await??)
     }
 }
 
-impl Place {
+impl QueueSlot {
     /// Verifies a password against a stored hash, or, where the account does not exist, against nothing, in the same
     /// time.
     ///
@@ -146,16 +147,16 @@ impl std::fmt::Debug for PasswordPool {
     }
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for QueueSlot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Place")
+        f.write_str("QueueSlot")
     }
 }
 
 fn work(line: &Mutex<Receiver<Job>>, hasher: &PasswordHasher) {
     give_way();
     loop {
-        let job = line.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let job = line.lock().recv();
         match job {
             Ok(job) => job(hasher),
             Err(_) => return,
@@ -196,8 +197,8 @@ mod tests {
         runtime.unwrap().block_on(test);
     }
 
-    async fn full(pool: &PasswordPool) -> Vec<Place> {
-        let places = join_all((0..LINE_PER_THREAD).map(|_| pool.place())).await;
+    async fn full(pool: &PasswordPool) -> Vec<QueueSlot> {
+        let places = join_all((0..QUEUE_PER_THREAD).map(|_| pool.slot())).await;
         places.into_iter().map(Result::unwrap).collect()
     }
 
@@ -207,10 +208,10 @@ mod tests {
             let pool = pool();
             let places = full(&pool).await;
             let asked = tokio::time::Instant::now();
-            assert!(matches!(pool.place().await, Err(HashError::Busy)));
-            assert_eq!(asked.elapsed(), PATIENCE);
+            assert!(matches!(pool.slot().await, Err(HashError::Busy)));
+            assert_eq!(asked.elapsed(), QUEUE_TIMEOUT);
             drop(places);
-            assert!(pool.place().await.is_ok());
+            assert!(pool.slot().await.is_ok());
         });
     }
 
@@ -220,10 +221,10 @@ mod tests {
             let pool = pool();
             let mut places = full(&pool).await;
             let free = async {
-                tokio::time::sleep(PATIENCE / 2).await;
+                tokio::time::sleep(QUEUE_TIMEOUT / 2).await;
                 places.pop();
             };
-            let (place, ()) = join(pool.place(), free).await;
+            let (place, ()) = join(pool.slot(), free).await;
             assert!(place.is_ok());
         });
     }
@@ -233,8 +234,7 @@ mod tests {
     #[test]
     fn the_threads_have_a_low_priority() {
         in_no_time(async {
-            let stat =
-                pool().place().await.unwrap().run(|_| std::fs::read_to_string("/proc/thread-self/stat").unwrap());
+            let stat = pool().slot().await.unwrap().run(|_| std::fs::read_to_string("/proc/thread-self/stat").unwrap());
             let stat = stat.await.unwrap();
             let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
             assert_eq!(fields[19 - 3], NICE.to_string(), "{stat}");
@@ -248,13 +248,13 @@ mod tests {
         runtime.block_on(async {
             let (begun, at_work) = oneshot::channel();
             let (go_on, wait) = sync_channel::<()>(1);
-            let job = pool.place().await.unwrap().run(move |_| {
+            let job = pool.slot().await.unwrap().run(move |_| {
                 begun.send(()).unwrap();
                 wait.recv().unwrap();
             });
             let watch = async {
                 at_work.await.unwrap();
-                assert_eq!(pool.places.available_permits(), LINE_PER_THREAD);
+                assert_eq!(pool.slots.available_permits(), QUEUE_PER_THREAD);
                 go_on.send(()).unwrap();
             };
             let (done, ()) = join(job, watch).await;

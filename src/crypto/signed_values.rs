@@ -4,14 +4,15 @@ use cookie::{Cookie, CookieJar, Key};
 use zeroize::Zeroizing;
 
 use super::key_ring::{KeyRing, Purpose};
+use super::key_state::{KeyState, NoSigningKey, PerKey};
 
 /// Bytes of a signed value at most; ours are about 140, and a longer one is not worth a hash.
 const MAX_BYTES: usize = 512;
 
-/// Signs and verifies the values of one cookie with a key ring, by the `cookie` crate's signed jar (HMAC-SHA256).
+/// Signs and verifies the values of one cookie, by the `cookie` crate's signed jar (HMAC-SHA256).
 #[derive(Clone)]
 pub struct SignedValues {
-    keys: Vec<Key>,
+    keys: PerKey<Key>,
 }
 
 /// Characters of the signature in front of a value: 32 bytes in padded base64.
@@ -22,26 +23,27 @@ const SLOT: &str = "value";
 
 impl SignedValues {
     /// Prepares the keys of the refresh cookie.
-    pub fn for_refresh_cookie(keys: &KeyRing) -> Self {
-        Self::new(keys, Purpose::RefreshCookie)
+    pub fn for_refresh_cookie(keys: &KeyRing, state: &KeyState) -> Self {
+        Self::new(keys, state, Purpose::RefreshCookie)
     }
 
     /// Prepares the keys of the form cookie.
-    pub fn for_form_cookie(keys: &KeyRing) -> Self {
-        Self::new(keys, Purpose::FormCookie)
+    pub fn for_form_cookie(keys: &KeyRing, state: &KeyState) -> Self {
+        Self::new(keys, state, Purpose::FormCookie)
     }
 
-    fn new(keys: &KeyRing, purpose: Purpose) -> Self {
-        Self { keys: keys.derive::<64>(purpose).map(|key| Key::from(key.as_slice())).collect() }
+    fn new(keys: &KeyRing, state: &KeyState, purpose: Purpose) -> Self {
+        Self { keys: PerKey::new::<64>(keys, state, purpose, |_, key| Key::from(key.as_slice())) }
     }
 
-    /// Signs a value with the first key.
-    pub fn sign(&self, value: &str) -> Zeroizing<String> {
+    /// Signs a value.
+    ///
+    /// # Errors
+    /// If this process lacks the key that signs.
+    pub fn sign(&self, value: &str) -> Result<Zeroizing<String>, NoSigningKey> {
         let mut jar = CookieJar::new();
-        if let Some(key) = self.keys.first() {
-            jar.signed_mut(key).add(Cookie::new(SLOT, value.to_owned()));
-        }
-        Zeroizing::new(jar.get(SLOT).map(|cookie| cookie.value().to_owned()).unwrap_or_default())
+        jar.signed_mut(self.keys.signing()?).add(Cookie::new(SLOT, value.to_owned()));
+        Ok(Zeroizing::new(jar.get(SLOT).map(|cookie| cookie.value().to_owned()).unwrap_or_default()))
     }
 
     /// Returns what a signed value claims to hold, unverified: good for nothing but deciding whether to verify it.
@@ -49,14 +51,14 @@ impl SignedValues {
         signed.get(SIGNATURE_CHARACTERS..).unwrap_or_default()
     }
 
-    /// Returns the value that was signed, if one of the keys signed it.
+    /// Returns the value that was signed, if a key signed it that was not dropped.
     pub fn verify(&self, signed: &str) -> Option<Zeroizing<String>> {
         if signed.len() > MAX_BYTES {
             return None;
         }
         let cookie = Cookie::new(SLOT, signed.to_owned());
         let jar = CookieJar::new();
-        let verified = self.keys.iter().find_map(|key| jar.signed(key).verify(cookie.clone()));
+        let verified = self.keys.verifying().find_map(|key| jar.signed(key).verify(cookie.clone()));
         verified.map(|cookie| Zeroizing::new(cookie.value().to_owned()))
     }
 }
@@ -70,27 +72,42 @@ impl std::fmt::Debug for SignedValues {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::key_state::tests::{ring, say};
 
-    fn ring(secrets: &[&str]) -> KeyRing {
-        let mut secrets = secrets.iter().map(|secret| secret.repeat(32).into());
-        KeyRing::new(secrets.next().unwrap(), secrets)
+    fn refresh_cookie(letters: &str) -> (SignedValues, KeyState) {
+        let (keys, state) = ring(letters);
+        (SignedValues::for_refresh_cookie(&keys, &state), state)
     }
 
     #[test]
     fn any_key_of_the_ring_verifies_and_no_other() {
-        let signed = SignedValues::for_refresh_cookie(&ring(&["a"])).sign("1.2.3");
-        let verified = |ring| SignedValues::for_refresh_cookie(&ring).verify(&signed).map(|value| value.to_string());
-        assert_eq!(verified(ring(&["a"])).as_deref(), Some("1.2.3"));
-        assert_eq!(verified(ring(&["b", "a"])).as_deref(), Some("1.2.3"));
-        assert_eq!(verified(ring(&["b"])), None);
+        let signed = refresh_cookie("a").0.sign("1.2.3").unwrap();
+        let verified = |letters| refresh_cookie(letters).0.verify(&signed).map(|value| value.to_string());
+        assert_eq!(verified("a").as_deref(), Some("1.2.3"));
+        assert_eq!(verified("ba").as_deref(), Some("1.2.3"));
+        assert_eq!(verified("b"), None);
         assert_eq!(SignedValues::claimed(&signed), "1.2.3");
-        assert!(SignedValues::for_form_cookie(&ring(&["a"])).verify(&signed).is_none());
+        let (keys, state) = ring("a");
+        assert!(SignedValues::for_form_cookie(&keys, &state).verify(&signed).is_none());
+    }
+
+    #[test]
+    fn the_key_that_the_database_names_signs_and_a_dropped_one_opens_nothing() {
+        let (values, state) = refresh_cookie("ab");
+        say(&state, "b", "");
+        let signed = values.sign("1.2.3").unwrap();
+        assert!(refresh_cookie("b").0.verify(&signed).is_some() && refresh_cookie("a").0.verify(&signed).is_none());
+        say(&state, "a", "b");
+        assert!(values.verify(&signed).is_none());
+        assert!(values.verify(&values.sign("1.2.3").unwrap()).is_some());
+        say(&state, "c", "b");
+        assert_eq!(values.sign("1.2.3"), Err(NoSigningKey));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let values = SignedValues::for_refresh_cookie(&ring(&["a"]));
-        let signed = values.sign("session.1.secret").to_string();
+        let (values, _) = refresh_cookie("a");
+        let signed = values.sign("session.1.secret").unwrap().to_string();
         for index in 0..signed.len() {
             assert!(values.verify(&signed[..index]).is_none());
             for bit in 0..7 {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use time::OffsetDateTime;
+use uuid::{Builder, Uuid};
 
 /// A user's number in the database; the `sub` claim of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,16 +31,117 @@ impl FromStr for UserId {
     }
 }
 
-/// Sixteen random bytes, written as 22 characters of unpadded base64url.
+/// Names one session: one sign-in on one device; the `sid` claim of an access token.
+///
+/// It is no secret: knowing it opens nothing. New ones are UUIDs of version 7 (RFC 9562), which begin with the time, so
+/// rows that live and die together lie together on disk. The version before made names of 22 characters of base64url,
+/// and can read no others: they stay as they are, and are made while a process of that version may run beside this one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId {
+    bytes: [u8; 16],
+    compact: bool,
+}
+
+/// Characters of a UUID in its usual form.
+const UUID_LENGTH: usize = 36;
+
+impl SessionId {
+    /// Makes the name of a session that begins at `now`.
+    pub fn new(now: OffsetDateTime, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.unix_timestamp().saturating_mul(1000)).unwrap_or_default();
+        let uuid = Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        Self { bytes: uuid.into_bytes(), compact: false }
+    }
+
+    /// Names a session by sixteen bytes, whatever they are.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self { bytes, compact: false }
+    }
+
+    /// Returns the same name in the form that the version before can read.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        Self { compact: true, ..self }
+    }
+
+    /// Returns the bytes of the name, whatever its form.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.bytes
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.compact { Base64(self.bytes).fmt(f) } else { Uuid::from_bytes(self.bytes).as_hyphenated().fmt(f) }
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        if text.len() == UUID_LENGTH {
+            let uuid = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+            // One spelling, or two texts would name one row.
+            let canonical = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+            return if canonical { Ok(Self { bytes: uuid.into_bytes(), compact: false }) } else { Err(InvalidId) };
+        }
+        Base64::parse(text).map(|Base64(bytes)| Self { bytes, compact: true })
+    }
+}
+
+/// Names one browser that is not signed in, so that a form made for it works in it alone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Random16([u8; 16]);
+pub struct FormId([u8; 16]);
 
-/// Characters of a 16-byte identifier in unpadded base64url.
-const TEXT_LENGTH: usize = 22;
+impl FormId {
+    /// Makes a name of sixteen random bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 
-impl Random16 {
+    /// Returns the bytes of the name.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for FormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Base64(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for FormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FormId({self})")
+    }
+}
+
+impl FromStr for FormId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Base64::parse(text).map(|Base64(bytes)| Self(bytes))
+    }
+}
+
+/// Sixteen bytes, written as 22 characters of unpadded base64url.
+struct Base64([u8; 16]);
+
+/// Characters of sixteen bytes in unpadded base64url.
+const BASE64_LENGTH: usize = 22;
+
+impl Base64 {
     fn parse(text: &str) -> Result<Self, InvalidId> {
-        if text.len() != TEXT_LENGTH {
+        if text.len() != BASE64_LENGTH {
             return Err(InvalidId);
         }
         let mut bytes = [0; 16];
@@ -49,84 +152,84 @@ impl Random16 {
     }
 }
 
-impl fmt::Display for Random16 {
+impl fmt::Display for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; TEXT_LENGTH];
+        let mut text = [0; BASE64_LENGTH];
         let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
         f.write_str(std::str::from_utf8(text.get(..length).unwrap_or_default()).map_err(|_| fmt::Error)?)
     }
 }
 
-macro_rules! random_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-        pub struct $name(Random16);
+/// Names one process for as long as it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NodeId([u8; 16]);
 
-        impl $name {
-            /// Makes an identifier of sixteen random bytes.
-            pub fn from_bytes(bytes: [u8; 16]) -> Self {
-                Self(Random16(bytes))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self.0)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidId;
-
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Random16::parse(text).map(Self)
-            }
-        }
-    };
+impl NodeId {
+    /// Makes a name of sixteen random bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
 }
 
-random_id! {
-    /// Names one sign-in on one device; the `sid` claim of an access token.
-    ///
-    /// It is no secret: knowing it opens nothing.
-    SessionId
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Base64(self.0).fmt(f)
+    }
 }
 
-random_id! {
-    /// Names one browser that is not signed in, so that a form made for it works in it alone.
-    FormId
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({self})")
+    }
 }
 
-impl FormId {
-    /// Names the browser in which a sign-in has just ended.
-    ///
-    /// Two tabs that learn of the end at once then agree on one name, so that the sign-in form of either works. Nothing
-    /// is given away: the name is sent to the browser that held the sign-in, and opens nothing.
-    pub fn after(ended: SessionId) -> Self {
-        Self(ended.0)
+impl FromStr for NodeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Base64::parse(text).map(|Base64(bytes)| Self(bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
 
+    const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
+
     #[test]
-    fn a_session_id_survives_the_way_through_text() {
-        let id = SessionId::from_bytes(*b"0123456789abcdef");
+    fn a_session_id_is_a_uuid_of_version_7_that_begins_with_the_time() {
+        let id = SessionId::new(NOW, [0xFF; 10]).to_string();
+        assert_eq!(id, "01a1fd3a-0340-7fff-bfff-ffffffffffff");
+        let later = SessionId::new(NOW + time::Duration::SECOND, [0; 10]).to_string();
+        assert!(id < later, "{id} {later}");
+    }
+
+    #[test]
+    fn both_forms_survive_the_way_through_text() {
+        let id = SessionId::new(NOW, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.compact().to_string().len(), 22);
+        assert_eq!(id.compact().to_string().parse(), Ok(id.compact()));
+        assert_ne!(id, id.compact());
+        let form = FormId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(form.to_string().parse(), Ok(form));
     }
 
     #[test]
     fn other_lengths_alphabets_and_trailing_bits_are_refused() {
-        for text in ["", "short", "0123456789012345678901", "MDEyMzQ1Njc4OWFiY2RlZg==", "MDEyMzQ1Njc4OWFiY2RlZ!"] {
+        for text in [
+            "",
+            "short",
+            "0123456789012345678901",
+            "MDEyMzQ1Njc4OWFiY2RlZg==",
+            "MDEyMzQ1Njc4OWFiY2RlZ!",
+            "019AA5A1-C9C0-7FFF-BFFF-FFFFFFFFFFFF",
+            "019aa5a1c9c07fffbfffffffffffffff",
+            "{19aa5a1-c9c0-7fff-bfff-fffffffffff}",
+        ] {
             assert_eq!(text.parse::<SessionId>(), Err(InvalidId), "{text}");
         }
     }

@@ -1,16 +1,18 @@
-//! The rules of a sign-in, pure: no input or output, no web framework, no database. Time is passed in.
+//! The rules of a sign-in, pure: no I/O, no web framework, no database. Time is passed in.
 
-pub mod access;
+pub mod access_token;
+pub mod agreement;
 pub mod client;
 pub mod clock;
-pub mod database_url;
-pub mod device;
 pub mod event;
 pub mod id;
-pub mod local_path;
-pub mod moment;
+pub mod key_id;
+pub mod lease;
+pub mod node;
 pub mod password;
+pub mod public_url;
 pub mod rotation;
 pub mod session;
+pub mod signing_key;
 pub mod token;
 pub mod user;

@@ -1,204 +1,226 @@
-//! The promise as a pure function: what a presented refresh token means.
+//! The promise as a pure function: what a presented refresh token means, and the row that this leads to.
 //!
-//! *Never signed out by accident, never kept in by theft.* A response can be lost at any time, so the predecessor of
-//! the active token must go on working until its successor was used (FAPI 2.0 Security Profile section 5.3.2.1 asks
-//! this of anyone who rotates). If it worked without a trace, thief and owner could both go on for ever; so whoever
-//! presents the predecessor after the grace gets a *new* branch and the branch not presented dies. Its holder is
-//! caught at its next use, and the sign-in ends for both.
+//! *Never signed out by accident, never kept in by theft.* An answer can be lost at any time, so the predecessor of the
+//! active token must go on working until its successor was used (FAPI 2.0 Security Profile section 5.3.2.1 asks this of
+//! anyone who rotates). If it worked without a trace, thief and owner could both go on for ever; so whoever presents the
+//! predecessor after the window gets a *new* branch, and the branch not presented dies. Its holder is caught at its next
+//! use, and the sign-in ends for both.
 //!
-//! The one limit: a message that is under way for longer than the grace. An answer that arrives after the answer to its
-//! own retry overwrites the live branch in the jar with the dead one; a request that was overtaken and arrives after the
-//! grace gets a branch and kills the one that its browser holds. Neither can be told from theft.
+//! [`decide`] says what is to be done, [`Transition::row`] is the one place that says what the row becomes: the
+//! middleware, the second look after a lost swap, the model and the benches all use these two.
+//!
+//! # Limits
+//! Each of these can cost one password entry, and nothing else may: a message that is under way for longer than the
+//! grace; eight renewals in a row that are lost or forgotten; a sign-in whose own answer was lost; a browser profile that
+//! was cloned or put back from a copy; a sign-in that was begun under a wrong clock.
 
 use time::{Duration, OffsetDateTime};
 
-use crate::domain::session::{EndReason, Lifetimes, Session};
-use crate::domain::token::RefreshToken;
+use crate::domain::session::{EndReason, Lifetimes, Revocation, Session};
+use crate::domain::token::{RefreshToken, SecretHash};
 
-/// What a presented refresh token means, and what is to be done.
+/// Renewals in a row that may be lost before an audit event says so.
+pub const NOTED_LOSSES: i64 = 3;
+
+/// Renewals in a row after which the sign-in ends. Without this bound, a thief who polls with the predecessor, always just
+/// before the window ends, would live on for ever beside an owner who gets nothing but overlaps.
+pub const MOST_LOSSES: i64 = 8;
+
+/// What a presented refresh token means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// No such sign-in, or one from a future this database does not know (restored from a backup): sign in again; no
-    /// alarm.
+    /// No such sign-in: the sign-in page.
     Unknown,
-    /// The sign-in is over: say why.
+    /// The sign-in is over: the sign-in page says why. Nothing is written, for the clock may be wrong.
     Ended(EndReason),
-    /// The active token: swap in the next generation.
+    /// The active token, within the window of the last rotation: signed in, and nothing rotates.
+    Fresh,
+    /// The active token, later: swap in the next generation.
     Rotate,
-    /// The predecessor, within the grace: a parallel request. Signed in; the winner's refresh token is in the jar or on
+    /// The predecessor, within the window: a parallel request. Signed in; the winner's refresh token is in the jar or on
     /// its way there.
     Overlap,
-    /// The predecessor, later: the answer that carried its successor was lost. Swap a new secret into the same
-    /// generation; the lost one is dead.
+    /// The predecessor, later: the answer that carried its successor was lost. Swap in a new secret; the lost one is dead.
     Reissue,
-    /// Two parties hold this sign-in: end it.
+    /// The predecessor, after [`MOST_LOSSES`] renewals that nobody used: end the sign-in, without an alarm.
+    RenewalsLost,
+    /// Two parties hold this sign-in: end it, and tell its owner.
     Replayed,
+    /// A token of a later generation than the row: the database was restored from a backup. End the sign-in, without an
+    /// alarm, or an older copy of it would live on.
+    Restored,
+    /// The token would end the sign-in, but this process cannot tell: it slept, or its clock was set. Try again.
+    Unsure,
 }
 
-/// Decides what `presented` means, given the row of its sign-in as it stands at `now`.
-///
-/// The function is pure: no clock, no database; the caller carries the decision out by compare-and-swap and asks again
-/// with the new row if it lost the race.
-pub fn decide(
-    session: Option<&Session>,
-    presented: &RefreshToken,
-    lifetimes: &Lifetimes,
-    now: OffsetDateTime,
-) -> Decision {
-    let Some(session) = session else { return Decision::Unknown };
-    if let Some(reason) = session.ended(lifetimes, now) {
-        return Decision::Ended(reason);
+impl Decision {
+    /// Tells whether the request is signed in.
+    pub fn opens(self) -> bool {
+        matches!(self, Self::Fresh | Self::Rotate | Self::Overlap | Self::Reissue)
     }
-    if presented.generation > session.generation {
-        return Decision::Unknown;
+
+    /// Orders decisions on several tokens of one sign-in: the greatest counts.
+    ///
+    /// A browser that holds an old and the current token is one browser, not two parties, so an alarm comes after
+    /// whatever opens. A token from after the backup comes before it: going on with an older one beside it would lead to
+    /// the generations that the browser has seen already, and its next request would look like a replay.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Ended(_) => 1,
+            Self::Replayed => 2,
+            Self::RenewalsLost => 3,
+            Self::Unsure => 4,
+            Self::Reissue => 5,
+            Self::Overlap => 6,
+            Self::Rotate => 7,
+            Self::Fresh => 8,
+            Self::Restored => 9,
+        }
+    }
+}
+
+/// What a decision turns on besides the row and the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Circumstances {
+    /// How long everything lives.
+    pub lifetimes: Lifetimes,
+    /// When the request arrived.
+    pub now: OffsetDateTime,
+    /// Whether this process has run, and its clock gone, without a break for the length of the window.
+    ///
+    /// A process that slept finds requests that were sent long ago, and whose retries others have answered: it must judge
+    /// nobody by what it sees.
+    pub steady: bool,
+    /// Whether a process of the version before may run on the same database. It takes a reissue at another generation for
+    /// a replay, so a reissue stays at the generation it has.
+    pub reissue_in_place: bool,
+}
+
+/// What is decided, and what carrying it out does to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// What the token means.
+    pub decision: Decision,
+    /// What becomes of the row.
+    pub effect: Effect,
+    /// Renewals in a row that nobody used, where the predecessor was presented.
+    pub losses: i64,
+}
+
+/// What becomes of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    Stays,
+    /// A new secret takes the place of the active one: by compare-and-swap, right before the answer goes.
+    Replaced {
+        /// Its generation.
+        generation: i64,
+        /// The hash of the token that goes on working beside it.
+        previous: Option<SecretHash>,
+    },
+    /// It ends, at once.
+    Ends(EndReason),
+}
+
+impl Transition {
+    fn new(decision: Decision, effect: Effect) -> Self {
+        Self { decision, effect, losses: 0 }
+    }
+
+    fn signs_in(decision: Decision) -> Self {
+        Self::new(decision, Effect::Stays)
+    }
+
+    fn ends(decision: Decision, reason: EndReason) -> Self {
+        Self::new(decision, Effect::Ends(reason))
+    }
+
+    /// Returns the row that carrying this out at `at` leads to, with `fresh` as the hash of the new secret; nothing where
+    /// the row stays as it is.
+    pub fn row(&self, before: &Session, fresh: SecretHash, at: OffsetDateTime) -> Option<Session> {
+        match self.effect {
+            Effect::Stays => None,
+            Effect::Replaced { generation, previous } => Some(Session {
+                generation,
+                token_hash: fresh,
+                previous_hash: previous,
+                rotated_at: at,
+                last_seen_at: before.seen(at),
+                ..before.clone()
+            }),
+            Effect::Ends(because) => Some(Session { revoked: Some(Revocation { at, because }), ..before.clone() }),
+        }
+    }
+
+    /// Returns what to do on the way out after the swap was lost to another request, given what was decided on the new row
+    /// as of the arrival of this one.
+    ///
+    /// Whoever moved the row did so while this request was under way. A reissue would kill the branch that the winner has
+    /// just delivered to the same jar, so it is an overlap; and nothing is ended by an answer that is ready to go.
+    #[must_use]
+    pub fn after_lost_swap(self) -> Self {
+        match self.decision {
+            Decision::Reissue => Self::signs_in(Decision::Overlap),
+            _ => match self.effect {
+                Effect::Ends(_) => Self::new(Decision::Unsure, Effect::Stays),
+                _ => self,
+            },
+        }
+    }
+}
+
+/// Decides what `presented` means, given the row of its sign-in.
+///
+/// Pure: no clock and no database. The caller carries the transition out by compare-and-swap, and decides again with the
+/// new row if it lost the race.
+pub fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances: &Circumstances) -> Transition {
+    let Circumstances { lifetimes, now, steady, reissue_in_place } = circumstances;
+    let Some(session) = session else { return Transition::new(Decision::Unknown, Effect::Stays) };
+    if let Some(reason) = session.ended(lifetimes, *now) {
+        return Transition::new(Decision::Ended(reason), Effect::Stays);
     }
     let secret = presented.secret.hash();
-    if presented.generation == session.generation && secret == session.token_hash {
-        return Decision::Rotate;
-    }
-    if presented.generation == session.generation - 1 && session.previous_hash == Some(secret) {
-        return if within_grace(session.rotated_at, lifetimes.reuse_grace, now) {
-            Decision::Overlap
+    let within = is_within(session.rotated_at, lifetimes.window(), *now);
+    if secret == session.token_hash {
+        return if within || !steady {
+            Transition::signs_in(Decision::Fresh)
         } else {
-            Decision::Reissue
+            let (generation, previous) = (session.generation.saturating_add(1), Some(session.token_hash));
+            Transition::new(Decision::Rotate, Effect::Replaced { generation, previous })
         };
     }
-    Decision::Replayed
+    if session.previous_hash == Some(secret) {
+        if within || !steady {
+            return Transition::signs_in(Decision::Overlap);
+        }
+        let losses = session.generation.saturating_sub(presented.generation);
+        let transition = if losses >= MOST_LOSSES {
+            Transition::ends(Decision::RenewalsLost, EndReason::RenewalsLost)
+        } else {
+            let generation = session.generation.saturating_add(i64::from(!reissue_in_place));
+            let previous = session.previous_hash;
+            Transition::new(Decision::Reissue, Effect::Replaced { generation, previous })
+        };
+        return Transition { losses, ..transition };
+    }
+    if !steady {
+        return Transition::new(Decision::Unsure, Effect::Stays);
+    }
+    if presented.generation > session.generation {
+        return Transition::ends(Decision::Restored, EndReason::Restored);
+    }
+    Transition::ends(Decision::Replayed, EndReason::Replayed)
 }
 
-/// Tells whether `now` is at most the grace away from the rotation, in either direction.
+/// Tells whether `now` is at most `window` away from the rotation, in either direction.
 ///
-/// In either direction, because two nodes' clocks differ a little; but a clock that was set back by more than the
-/// grace does not stretch it: the predecessor then gets a new branch, which is safe at any time.
-fn within_grace(rotated_at: OffsetDateTime, grace: Duration, now: OffsetDateTime) -> bool {
-    (now - rotated_at).abs() <= grace
+/// In either direction, because the clocks of two nodes differ a little, and so that a clock that was set back stretches
+/// nothing.
+fn is_within(rotated_at: OffsetDateTime, window: Duration, now: OffsetDateTime) -> bool {
+    (now - rotated_at).abs() <= window
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::id::{SessionId, UserId};
-    use crate::domain::session::Revocation;
-    use crate::domain::token::RefreshSecret;
-
-    const NOW: OffsetDateTime = time::macros::datetime!(2026-03-01 12:00 UTC);
-
-    fn lifetimes() -> Lifetimes {
-        Lifetimes {
-            access: Duration::minutes(15),
-            kept: Duration::days(30),
-            idle: Duration::days(14),
-            browser_session: Duration::hours(24),
-            reuse_grace: Duration::seconds(30),
-        }
-    }
-
-    fn secret(byte: u8) -> RefreshSecret {
-        RefreshSecret::from_bytes([byte; 32])
-    }
-
-    /// Generation 5 with secret 5, predecessor 4, rotated a minute ago.
-    fn session() -> Session {
-        Session {
-            id: SessionId::from_bytes([1; 16]),
-            user_id: UserId(1),
-            generation: 5,
-            token_hash: secret(5).hash(),
-            previous_hash: Some(secret(4).hash()),
-            rotated_at: NOW - Duration::minutes(1),
-            created_at: NOW - Duration::days(1),
-            authenticated_at: NOW - Duration::days(1),
-            last_seen_at: NOW - Duration::minutes(1),
-            expires_at: NOW + Duration::days(29),
-            kept: true,
-            revoked: None,
-            user_agent: String::new(),
-            address: String::new(),
-        }
-    }
-
-    fn token(generation: i64, byte: u8) -> RefreshToken {
-        RefreshToken { session: SessionId::from_bytes([1; 16]), generation, secret: secret(byte) }
-    }
-
-    fn decided(session: &Session, generation: i64, byte: u8) -> Decision {
-        decide(Some(session), &token(generation, byte), &lifetimes(), NOW)
-    }
-
-    #[test]
-    fn case_1_no_row() {
-        assert_eq!(decide(None, &token(0, 0), &lifetimes(), NOW), Decision::Unknown);
-    }
-
-    #[test]
-    fn case_2_a_revoked_row_says_why_whatever_is_presented() {
-        for reason in EndReason::ALL {
-            let row = Session { revoked: Some(Revocation { at: NOW, because: reason }), ..session() };
-            for (generation, byte) in [(5, 5), (4, 4), (3, 3), (5, 9), (6, 6)] {
-                assert_eq!(decided(&row, generation, byte), Decision::Ended(reason));
-            }
-        }
-    }
-
-    #[test]
-    fn case_3_expired_exactly_at_the_end_and_not_a_second_before() {
-        let at = |end| decided(&Session { expires_at: end, ..session() }, 5, 5);
-        assert_eq!(at(NOW), Decision::Ended(EndReason::Expired));
-        assert_eq!(at(NOW + Duration::seconds(1)), Decision::Rotate);
-    }
-
-    #[test]
-    fn case_3_idle_exactly_at_the_limit_and_kept_sign_ins_alone() {
-        let seen = |ago, kept| decided(&Session { last_seen_at: NOW - ago, kept, ..session() }, 5, 5);
-        assert_eq!(seen(Duration::days(14), true), Decision::Ended(EndReason::Idle));
-        assert_eq!(seen(Duration::days(14) - Duration::seconds(1), true), Decision::Rotate);
-        assert_eq!(seen(Duration::days(14), false), Decision::Rotate);
-    }
-
-    #[test]
-    fn case_4_the_active_token_rotates() {
-        assert_eq!(decided(&session(), 5, 5), Decision::Rotate);
-    }
-
-    #[test]
-    fn case_5_and_6_turn_on_the_grace_exactly() {
-        let after = |ago| decided(&Session { rotated_at: NOW - ago, ..session() }, 4, 4);
-        assert_eq!(after(Duration::ZERO), Decision::Overlap);
-        assert_eq!(after(Duration::seconds(30)), Decision::Overlap);
-        assert_eq!(after(Duration::seconds(31)), Decision::Reissue);
-    }
-
-    #[test]
-    fn a_clock_set_back_does_not_stretch_the_grace() {
-        let ahead = |by| decided(&Session { rotated_at: NOW + by, ..session() }, 4, 4);
-        assert_eq!(ahead(Duration::seconds(30)), Decision::Overlap);
-        assert_eq!(ahead(Duration::seconds(31)), Decision::Reissue);
-        assert_eq!(ahead(Duration::days(365)), Decision::Reissue);
-    }
-
-    #[test]
-    fn a_clock_set_back_does_not_make_a_sign_in_idle() {
-        let row = Session { last_seen_at: NOW + Duration::days(365), ..session() };
-        assert_eq!(decided(&row, 5, 5), Decision::Rotate);
-    }
-
-    #[test]
-    fn case_7_anything_older_or_forked_is_a_replay() {
-        for (generation, byte) in [(0, 0), (3, 3), (3, 4), (4, 3), (4, 5), (5, 4), (5, 6)] {
-            assert_eq!(decided(&session(), generation, byte), Decision::Replayed, "{generation} {byte}");
-        }
-    }
-
-    #[test]
-    fn case_7_holds_before_the_first_rotation_too() {
-        let first = Session { generation: 0, previous_hash: None, token_hash: secret(0).hash(), ..session() };
-        assert_eq!(decided(&first, 0, 0), Decision::Rotate);
-        assert_eq!(decided(&first, 0, 1), Decision::Replayed);
-    }
-
-    #[test]
-    fn case_8_a_token_from_the_future_raises_no_alarm() {
-        assert_eq!(decided(&session(), 6, 6), Decision::Unknown);
-        assert_eq!(decided(&session(), i64::MAX, 5), Decision::Unknown);
-    }
-}
+mod tests;

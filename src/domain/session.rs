@@ -16,11 +16,24 @@ pub struct Lifetimes {
     pub idle: Duration,
     /// Absolute life of a sign-in that ends with the browser session.
     pub browser_session: Duration,
-    /// How long the token just replaced still signs parallel requests in.
+    /// How long a message may be under way; see [`Lifetimes::window`].
     pub reuse_grace: Duration,
 }
 
+/// How long past [`Lifetimes::idle`] a kept sign-in still lives: a use is noted with the end of its minute, and written
+/// down some seconds later, so a sign-in that ended to the second would at times end early.
+const IDLE_MARGIN: Duration = Duration::minutes(2);
+
 impl Lifetimes {
+    /// Returns the time around a rotation in which nothing rotates again and the replaced token still signs in.
+    ///
+    /// It is four times the grace: one for the request and one for the answer under way, a third for clocks that are
+    /// apart, a half for a process that sleeps, and what is left, which a crashed browser forgets (Chromium writes its
+    /// cookies every 30 seconds, so a grace below that protects no crash).
+    pub fn window(&self) -> Duration {
+        self.reuse_grace * 4
+    }
+
     /// Returns when a sign-in that starts at `now` ends for good.
     pub fn sign_in_ends(&self, now: OffsetDateTime, kept: bool) -> OffsetDateTime {
         now + if kept { self.kept } else { self.browser_session }
@@ -53,11 +66,17 @@ pub enum EndReason {
     Deactivated,
     /// The password was changed.
     PasswordChanged,
+    /// Eight renewals in a row did not arrive: somebody else may have taken them.
+    RenewalsLost,
+    /// The database is older than the token: it was restored from a backup.
+    Restored,
+    /// Its user signed in again in the same browser.
+    Replaced,
 }
 
 impl EndReason {
     /// Every reason, for tests and for reading it back.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::SignedOut,
         Self::SignedOutEverywhere,
         Self::RevokedOnAnotherDevice,
@@ -66,6 +85,9 @@ impl EndReason {
         Self::Replayed,
         Self::Deactivated,
         Self::PasswordChanged,
+        Self::RenewalsLost,
+        Self::Restored,
+        Self::Replaced,
     ];
 
     /// Returns the reason as the column `revoked_because` spells it.
@@ -79,6 +101,9 @@ impl EndReason {
             Self::Replayed => "replayed",
             Self::Deactivated => "deactivated",
             Self::PasswordChanged => "password_changed",
+            Self::RenewalsLost => "renewals_lost",
+            Self::Restored => "restored",
+            Self::Replaced => "replaced",
         }
     }
 
@@ -116,7 +141,7 @@ pub struct Session {
     pub created_at: OffsetDateTime,
     /// When the password was last entered.
     pub authenticated_at: OffsetDateTime,
-    /// When it was last used, to the minute.
+    /// The end of the minute in which it was last used; it never moves back.
     pub last_seen_at: OffsetDateTime,
     /// When it ends for good.
     pub expires_at: OffsetDateTime,
@@ -134,32 +159,82 @@ impl Session {
     /// Tells why this sign-in is over at `now`, or `None` while it lives.
     ///
     /// Expiry is computed from the time passed in and never written down, so a clock that was wrong for a while ends
-    /// nothing for good. The absolute end and the idle limit are exclusive: at that very second it is over.
+    /// nothing for good. The absolute end is exclusive: at that very second it is over. Idleness is never found early:
+    /// see [`Session::idle_end`].
     pub fn ended(&self, lifetimes: &Lifetimes, now: OffsetDateTime) -> Option<EndReason> {
         if let Some(revocation) = self.revoked {
             Some(revocation.because)
         } else if now >= self.expires_at {
             Some(EndReason::Expired)
-        } else if self.kept && now - self.last_seen_at >= lifetimes.idle {
+        } else if self.kept && now >= self.idle_end(lifetimes) {
             Some(EndReason::Idle)
         } else {
             None
         }
     }
 
+    /// Returns when a kept sign-in ends that is not used any more: two minutes past its idle life.
+    pub fn idle_end(&self, lifetimes: &Lifetimes) -> OffsetDateTime {
+        self.last_seen_at.saturating_add(lifetimes.idle).saturating_add(IDLE_MARGIN)
+    }
+
+    /// Returns what `last_seen_at` becomes when the sign-in is used at `now`: the end of that minute, and never earlier
+    /// than it was, so that a clock that is behind for a while makes nobody idle.
+    pub fn seen(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.last_seen_at.max(end_of_minute(now))
+    }
+
     /// Returns when it ended or will end, for a page that says so.
     pub fn end(&self, lifetimes: &Lifetimes, now: OffsetDateTime) -> OffsetDateTime {
         match (self.revoked, self.ended(lifetimes, now)) {
             (Some(revocation), _) => revocation.at,
-            (None, Some(EndReason::Idle)) => self.last_seen_at + lifetimes.idle,
+            (None, Some(EndReason::Idle)) => self.idle_end(lifetimes),
             _ => self.expires_at,
         }
     }
 }
 
+/// Rounds up to a whole minute.
+pub fn end_of_minute(moment: OffsetDateTime) -> OffsetDateTime {
+    let past = Duration::seconds(moment.second().into()) + Duration::nanoseconds(moment.nanosecond().into());
+    if past.is_zero() { moment } else { moment.saturating_add(Duration::MINUTE - past) }
+}
+
 #[cfg(test)]
 mod tests {
+    use time::macros::datetime;
+
     use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    const LIFETIMES: Lifetimes = Lifetimes {
+        access: Duration::minutes(15),
+        kept: Duration::days(30),
+        idle: Duration::days(14),
+        browser_session: Duration::hours(24),
+        reuse_grace: Duration::seconds(30),
+    };
+
+    /// A kept sign-in that has just begun.
+    fn session() -> Session {
+        Session {
+            id: SessionId::from_bytes([1; 16]),
+            user_id: UserId(1),
+            generation: 0,
+            token_hash: SecretHash::from_bytes([0; 32]),
+            previous_hash: None,
+            rotated_at: NOW,
+            created_at: NOW,
+            authenticated_at: NOW,
+            last_seen_at: NOW,
+            expires_at: NOW + LIFETIMES.kept,
+            kept: true,
+            revoked: None,
+            user_agent: String::new(),
+            address: String::new(),
+        }
+    }
 
     #[test]
     fn every_reason_survives_the_way_through_the_database() {
@@ -167,5 +242,64 @@ mod tests {
             assert_eq!(EndReason::from_stored(reason.as_str()), reason);
         }
         assert_eq!(EndReason::from_stored("from the future"), EndReason::RevokedOnAnotherDevice);
+    }
+
+    #[test]
+    fn the_window_is_four_times_the_grace() {
+        assert_eq!(LIFETIMES.window(), Duration::minutes(2));
+        assert_eq!(Lifetimes { reuse_grace: Duration::ZERO, ..LIFETIMES }.window(), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_end_of_a_minute_is_never_before_and_less_than_a_minute_after() {
+        assert_eq!(end_of_minute(NOW), NOW);
+        assert_eq!(end_of_minute(NOW + Duration::SECOND), NOW + Duration::MINUTE);
+        assert_eq!(end_of_minute(NOW + Duration::seconds(59)), NOW + Duration::MINUTE);
+        assert_eq!(end_of_minute(NOW + Duration::MINUTE), NOW + Duration::MINUTE);
+        let before_midnight = datetime!(2026-12-31 23:59:59 UTC);
+        assert_eq!(end_of_minute(before_midnight), datetime!(2027-01-01 0:00 UTC));
+        for odd in [Duration::milliseconds(500), Duration::milliseconds(59_500)] {
+            assert_eq!(end_of_minute(NOW + odd), NOW + Duration::MINUTE);
+        }
+    }
+
+    #[test]
+    fn a_use_is_noted_with_the_end_of_its_minute_and_never_taken_back() {
+        let row = session();
+        assert_eq!(row.seen(NOW + Duration::seconds(61)), NOW + Duration::minutes(2));
+        for earlier in [Duration::ZERO, Duration::SECOND, Duration::days(365)] {
+            assert_eq!(row.seen(NOW - earlier), NOW);
+        }
+    }
+
+    #[test]
+    fn a_use_at_the_end_of_time_is_no_panic() {
+        let row = Session { last_seen_at: datetime!(9999-12-31 23:59:59 UTC), ..session() };
+        assert!(row.seen(row.last_seen_at) >= row.last_seen_at);
+        assert!(row.idle_end(&LIFETIMES) >= row.last_seen_at);
+    }
+
+    #[test]
+    fn idleness_is_found_two_minutes_late_and_never_early() {
+        let row = session();
+        let end = NOW + LIFETIMES.idle + Duration::minutes(2);
+        assert_eq!(row.idle_end(&LIFETIMES), end);
+        assert_eq!(row.ended(&LIFETIMES, end - Duration::SECOND), None);
+        assert_eq!(row.ended(&LIFETIMES, end), Some(EndReason::Idle));
+        assert_eq!(row.end(&LIFETIMES, end), end);
+        let unkept = Session { kept: false, ..row };
+        assert_eq!(unkept.ended(&LIFETIMES, end), None);
+    }
+
+    #[test]
+    fn a_page_says_when_it_ended_or_will() {
+        let row = session();
+        assert_eq!(row.end(&LIFETIMES, NOW), row.expires_at);
+        assert_eq!(row.ended(&LIFETIMES, row.expires_at), Some(EndReason::Expired), "rather than idle");
+        assert_eq!(row.end(&LIFETIMES, row.expires_at), row.expires_at);
+        let revoked = Some(Revocation { at: NOW + Duration::HOUR, because: EndReason::RenewalsLost });
+        let row = Session { revoked, ..row };
+        assert_eq!(row.ended(&LIFETIMES, NOW), Some(EndReason::RenewalsLost));
+        assert_eq!(row.end(&LIFETIMES, row.expires_at), NOW + Duration::HOUR);
     }
 }

@@ -1,5 +1,6 @@
 //! A person with an account.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -96,27 +97,28 @@ impl FromStr for FullName {
     }
 }
 
-/// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Uses the site.
-    User,
-    /// Runs the site; the first account has this role.
-    Admin,
-}
+/// What a person may do, by a name that the application chooses.
+///
+/// Perennial itself knows two: an `admin` runs the site, and the first account is one; a `user` uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role(Cow<'static, str>);
 
 impl Role {
-    /// Returns the role as the database spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Admin => "admin",
-        }
-    }
+    /// Uses the site.
+    pub const USER: Self = Self(Cow::Borrowed("user"));
 
-    /// Reads the role as the database spells it; anything unknown is the least: a user.
-    pub fn from_stored(text: &str) -> Self {
-        if text == "admin" { Self::Admin } else { Self::User }
+    /// Runs the site.
+    pub const ADMIN: Self = Self(Cow::Borrowed("admin"));
+
+    /// Returns the name of the role.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Role {
+    fn from(name: String) -> Self {
+        [Self::USER, Self::ADMIN].into_iter().find(|role| role.as_str() == name).unwrap_or(Self(Cow::Owned(name)))
     }
 }
 

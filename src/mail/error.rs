@@ -1,34 +1,28 @@
-//! Why a mail is not sent.
+//! What can go wrong with mail.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::domain::client::is_deceptive;
 
-/// Why there is no mailer, or why a mail is not sent; none of them holds a password or a mail's content.
+/// Why there is no transport, or why an e-mail was not taken; no variant holds a password or the content of a mail.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// The URL of the mail server makes no sense; its text stays out of this, for it may hold a password.
+    /// The URL of the mail server is malformed; its text is left out, because it may hold a password.
     #[error("SMTP_URL: takes the URL of a mail server")]
     Url,
-    /// The thread that sends cannot be started.
-    #[error("cannot start the mail thread: {0}")]
-    Thread(#[source] io::Error),
-    /// The words cannot be filled in.
+    /// A template cannot be rendered.
     #[error("cannot fill in a mail: {0}")]
     Template(#[from] askama::Error),
-    /// An address is none to the mail library.
+    /// The mail library does not accept an address.
     #[error("cannot address a mail: {0}")]
     Address(#[from] lettre::address::AddressError),
-    /// The mail cannot be put together.
+    /// The message cannot be built.
     #[error("cannot compose a mail: {0}")]
     Compose(#[from] lettre::error::Error),
-    /// A header has a name that is none.
+    /// A header has an invalid name.
     #[error("cannot compose a mail: {0}")]
     Header(#[from] lettre::message::header::InvalidHeaderName),
-    /// There are no random bytes for the mail's name.
-    #[error("cannot name a mail: {0}")]
-    Random(#[from] getrandom::Error),
     /// The file of a mail cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     File {
@@ -37,26 +31,22 @@ pub enum MailError {
         /// Why not.
         source: io::Error,
     },
-    /// The mail server does not take it.
+    /// The mail server did not take it.
     #[error("the mail server of SMTP_URL: {}", one_line(source))]
     Smtp {
-        /// What came of the try.
+        /// What came of the attempt.
         #[from]
         source: lettre::transport::smtp::Error,
     },
+    /// A transport that an application brought itself did not take it.
+    #[error("{}", one_line(source.as_ref()))]
+    Other {
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
-impl MailError {
-    /// Tells whether the same mail may get through later.
-    ///
-    /// A refusal with a 5xx reply is meant for good (RFC 5321 section 4.2.1); a file that cannot be written is for an
-    /// operator to mend, and says so at once. All else between two machines passes: no answer, no name, a 4xx reply.
-    pub(super) fn may_pass(&self) -> bool {
-        matches!(self, Self::Smtp { source } if !source.is_permanent() && !source.is_client())
-    }
-}
-
-/// Says in one line what a mail server said in any way it likes: it must not be able to write log lines of its own.
-fn one_line(error: &lettre::transport::smtp::Error) -> String {
+/// Puts what a mail server said into one line: it must not be able to write log lines of its own.
+fn one_line(error: &dyn std::error::Error) -> String {
     error.to_string().chars().map(|c| if is_deceptive(c) { ' ' } else { c }).collect()
 }

@@ -1,52 +1,61 @@
-//! Mails as files, for a machine that has no mail server.
+//! Mail as files, for a machine that has no mail server.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use time::macros::format_description;
 
-use super::MailError;
-use super::carrier::Carrier;
-use super::letter::Letter;
+use super::{MailError, OutgoingEmail, SendError, Sender, Transport};
 
-/// A folder that takes each mail as an `.eml` file, which every mail program opens.
+/// A transport that writes each e-mail to an `.eml` file, which every mail program opens.
 ///
-/// For its owner's eyes alone: a mail may hold a link that opens an account.
+/// The folder and its files are readable by their owner alone: a mail may hold a link that opens an account.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub struct Folder {
     path: PathBuf,
+    sender: Sender,
 }
 
 impl Folder {
-    /// Names the folder; it is made when the first mail needs it.
-    pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    /// Creates a transport into the folder at `path`, which is made when the first mail needs it.
+    pub fn new(path: &Path, sender: Sender) -> Self {
+        Self { path: path.to_owned(), sender }
     }
 }
 
-impl Carrier for Folder {
-    fn carry(&self, letter: &Letter) -> Result<(), MailError> {
+impl Transport for Folder {
+    /// Writes the file; a repeat of the same e-mail replaces it.
+    ///
+    /// A file that cannot be written is no fault of the e-mail: the folder is full or forbidden, for all of them.
+    fn send(&self, email: &OutgoingEmail) -> Result<(), SendError> {
+        let message = self.sender.compose(email).map_err(SendError::Refused)?;
         let format = format_description!("[year]-[month]-[day]T[hour]-[minute]-[second]Z");
         // The time comes first so that a sorted listing is in order.
-        let name = format!("{}-{}", letter.at.format(format).unwrap_or_default(), letter.id);
+        let name = format!("{}-{}", email.queued_at.format(format).unwrap_or_default(), email.id);
         let path = self.path.join(&name).with_extension("eml");
         let draft = self.path.join(format!(".{name}.draft"));
-        write(&self.path, &draft, &path, &letter.mail.formatted())
-            .map_err(|source| MailError::File { path: path.clone(), source })?;
-        tracing::info!(mail = %letter.id, "SMTP_URL is not set: a mail was written to {}", path.display());
+        write(&self.path, &draft, &path, &message.formatted())
+            .map_err(|source| SendError::Unavailable(MailError::File { path: path.clone(), source }))?;
+        tracing::info!(mail = %email.id, "SMTP_URL is not set: a mail was written to {}", path.display());
         Ok(())
     }
 }
 
-/// Writes a file under another name first, so that nobody reads half a mail.
+/// Writes a file under another name first, so that nobody reads half a mail, and returns once it survives power loss:
+/// the row it came from is deleted next.
 fn write(folder: &Path, draft: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
-    let written = file.write_all(content).and_then(|()| fs::rename(draft, path));
-    // On a full disk, half a mail would be in the way for ever.
-    if written.is_err() && fs::remove_file(draft).is_err() {
+    // A draft may be there already, left by a process that was killed.
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    let written = file
+        .write_all(content)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(draft, path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    // On a full disk, a draft would take the room that the next mail needs.
+    if written.is_err() && draft.exists() && fs::remove_file(draft).is_err() {
         tracing::debug!("the draft of a mail stays at {}", draft.display());
     }
     written

@@ -1,58 +1,65 @@
-//! The messages: an Askama struct for each, filled in by whoever has something to tell.
+//! The e-mails that Perennial writes: one function each, which fills in the templates and returns the [`Email`].
 //!
-//! Each message has two templates of one name, `templates/mail/*.txt` and `*.html`, with the same fields.
+//! Each has two templates of one name, `templates/mail/*.txt` and `*.html`, with the same fields. They take text that is
+//! ready to be read: how a time or a browser is put into words is not decided here.
 
 use std::ops::Deref;
 
 use askama::Template;
 
-use super::{MailError, Message};
-use crate::domain::moment::Moment;
-use crate::domain::user::Email;
+use super::{Email, MailError};
+use crate::domain::user;
 
-/// Tells a user that a refresh token of theirs was used twice, and that the sign-in was therefore ended.
+/// A time as a mail shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeWords<'a> {
+    /// For machines: `2026-11-21T08:30:00Z`.
+    pub iso: &'a str,
+    /// For people: `21 November 2026, 08:30 UTC`.
+    pub words: &'a str,
+}
+
+/// What the notice about a stolen sign-in tells.
 #[derive(Template, Debug, Clone)]
 #[template(path = "mail/refresh_token_replayed.txt")]
-pub struct RefreshTokenReplayed<'a> {
-    /// What they are called.
+pub struct TheftNotice<'a> {
+    /// The user's name.
     pub full_name: &'a str,
-    /// When it was noticed.
-    pub at: Moment,
+    /// When the theft was noticed.
+    pub at: TimeWords<'a>,
     /// The browser that presented the token, in words.
-    pub device: String,
+    pub device: &'a str,
     /// Its address, or words where there is none.
-    pub address: String,
+    pub address: &'a str,
     /// The browser that the sign-in was begun in, in words.
-    pub other_device: String,
+    pub other_device: &'a str,
     /// Where the sign-in had been used last, or words where that is not known.
-    pub other_address: String,
-    /// Where they see their sign-ins.
-    pub devices_url: String,
+    pub other_address: &'a str,
+    /// The page that lists the user's sign-ins.
+    pub devices_url: &'a str,
 }
 
 #[derive(Template)]
 #[template(path = "mail/refresh_token_replayed.html")]
-struct RefreshTokenReplayedPage<'a>(&'a RefreshTokenReplayed<'a>);
+struct TheftNoticePage<'a>(&'a TheftNotice<'a>);
 
-impl<'a> Deref for RefreshTokenReplayedPage<'a> {
-    type Target = RefreshTokenReplayed<'a>;
+impl<'a> Deref for TheftNoticePage<'a> {
+    type Target = TheftNotice<'a>;
 
     fn deref(&self) -> &Self::Target {
         self.0
     }
 }
 
-impl RefreshTokenReplayed<'_> {
-    /// Writes the message.
-    ///
-    /// # Errors
-    /// If the templates cannot be filled in, which takes a lack of memory.
-    pub fn to(&self, to: Email) -> Result<Message, MailError> {
-        Ok(Message {
-            to,
-            subject: "One of your sign-ins was used from two places".to_owned(),
-            text: self.render()?,
-            html: RefreshTokenReplayedPage(self).render()?,
-        })
-    }
+/// Writes the notice to a user that a refresh token of theirs was used by two parties, and that the sign-in was ended.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn theft_notice(to: user::Email, notice: &TheftNotice<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "One of your sign-ins was used from two places".to_owned(),
+        text: notice.render()?,
+        html: TheftNoticePage(notice).render()?,
+    })
 }

@@ -1,45 +1,44 @@
-//! Mail: what is told, and how it gets to people, by SMTP, into files, or into the memory of a test.
+//! Mail: what is told, and how it leaves, by SMTP, into files, or into the memory of a test.
 //!
-//! A page never waits for a mail. [`Mailer::send`] puts a message in line and returns; one thread composes it and
-//! carries it. The line lives in memory: whatever is in it when the process is killed is lost. Whoever must not lose a
-//! mail writes down when it is [`settled`](Mailer::send), and sends it again where that never came, as is done for a
-//! theft; a link can be asked for again. A line in the database would keep links that open accounts in every backup.
+//! Nothing here waits for a turn, keeps a list or starts a thread. An e-mail is written by one of [`messages`], becomes a
+//! row of the outbox in the transaction of the act that it tells of, and is handed to a [`Transport`] by the worker that
+//! reads that table. So a page never waits for a mail server, and a process that is killed loses no mail.
 
-mod carrier;
 mod error;
 mod folder;
-mod letter;
-mod mailer;
-mod messages;
-mod outbox;
+mod memory;
+pub mod messages;
+mod sender;
 mod smtp;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod transport;
 
 pub use error::MailError;
-pub use letter::Letterhead;
-pub use mailer::Mailer;
-pub use messages::RefreshTokenReplayed;
-pub use outbox::Outbox;
+pub use folder::Folder;
+pub use memory::{Memory, Outbox};
+pub use sender::Sender;
+pub use smtp::Smtp;
+pub use transport::{OutgoingEmail, SendError, Transport};
 
-use crate::domain::user::Email;
+use crate::domain::user;
 
 /// Something to tell one person, in both forms that mail programs show.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Whom; the address alone, so that no name can break out of a header.
-    pub to: Email,
-    /// What it is about.
+pub struct Email {
+    /// The recipient; the address alone, so that no name can break out of a header.
+    pub to: user::Email,
+    /// The subject line.
     pub subject: String,
-    /// The words, for programs and people who read plain text.
+    /// The body as plain text.
     pub text: String,
-    /// The same words as HTML.
+    /// The same body as HTML.
     pub html: String,
 }
 
-impl std::fmt::Debug for Message {
+impl std::fmt::Debug for Email {
     /// Prints no content: a mail may hold a link that opens an account.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Message")
+        f.write_str("Email")
     }
 }

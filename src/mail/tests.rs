@@ -1,12 +1,11 @@
-//! What is sent arrives, with both parts and the right headers; what cannot be sent harms nobody.
+//! What is sent arrives, with both parts and the right headers; what is not taken says whether it is worth another try.
 
-mod smtp_double;
+pub(crate) mod smtp_double;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use mailparse::{MailHeaderMap, ParsedMail, parse_mail};
@@ -14,34 +13,30 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::carrier::Carrier;
-use super::letter::{Letter, Letterhead};
-use super::smtp::Smtp;
-use super::{MailError, Mailer, Message, RefreshTokenReplayed};
-use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::moment::Moment;
-use smtp_double::{Answer, Heard, smtp_double};
+use super::messages::{TheftNotice, TimeWords, theft_notice};
+use super::{Email, Folder, Memory, OutgoingEmail, SendError, Sender, Smtp, Transport};
+use smtp_double::{Answer, Heard, SmtpDouble};
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
 
 /// Longer than any of these tests takes when it passes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
-fn letterhead() -> Letterhead {
-    Letterhead::new("example.org", None).unwrap()
+fn sender() -> Sender {
+    Sender::new("example.org", None).unwrap()
 }
 
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::start())
-}
-
-fn message(subject: &str) -> Message {
-    Message {
+fn email(subject: &str) -> Email {
+    Email {
         to: "ada@example.net".parse().unwrap(),
         subject: subject.to_owned(),
         text: "Grüße,\nhere it is: https://example.org/x?y=1\n.\nPerennial".to_owned(),
         html: "<p>Grüße, <a href=\"https://example.org/x?y=1\">here</a></p>".to_owned(),
     }
+}
+
+fn outgoing(id: &str, subject: &str) -> OutgoingEmail {
+    OutgoingEmail { id: id.to_owned(), queued_at: NOW, email: email(subject) }
 }
 
 fn header(mail: &ParsedMail<'_>, name: &str) -> String {
@@ -50,8 +45,8 @@ fn header(mail: &ParsedMail<'_>, name: &str) -> String {
     values[0].clone()
 }
 
-/// Returns what lies in a folder of mails.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+/// Returns what lies in a folder of mails, drafts included.
+fn files(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -59,14 +54,11 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
 fn a_mail_becomes_a_private_file_that_mail_programs_read() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("deep/mail");
-    let mailer = Mailer::folder(&folder, letterhead(), clock()).unwrap();
+    let transport = Folder::new(&folder, sender());
     assert!(!folder.exists(), "made when first needed");
-    mailer.send(message("Grüße"), NOW, || {});
-    // The last handle sends what is in line before it goes.
-    drop(mailer);
+    transport.send(&outgoing("a1", "Grüße")).unwrap();
     let [file] = files(&folder).try_into().unwrap();
-    assert!(file.file_name().unwrap().to_str().unwrap().starts_with("2026-11-21T08-30-00Z-"));
-    assert_eq!(file.extension().unwrap(), "eml");
+    assert_eq!(file.file_name().unwrap(), "2026-11-21T08-30-00Z-a1.eml");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
 
@@ -77,28 +69,41 @@ fn a_mail_becomes_a_private_file_that_mail_programs_read() {
     assert_eq!(header(&mail, "Subject"), "Grüße");
     assert_eq!(header(&mail, "Auto-Submitted"), "auto-generated");
     assert_eq!(header(&mail, "Date"), "Sat, 21 Nov 2026 08:30:00 +0000");
-    let id = header(&mail, "Message-ID");
-    assert!(id.starts_with('<') && id.ends_with("@example.org>"), "{id}");
+    assert_eq!(header(&mail, "Message-ID"), "<a1@example.org>");
     assert_eq!(mail.ctype.mimetype, "multipart/alternative");
     // The richest form comes last (RFC 2046 section 5.1.4).
     let types: Vec<&str> = mail.subparts.iter().map(|part| part.ctype.mimetype.as_str()).collect();
     assert_eq!(types, ["text/plain", "text/html"]);
     let body = |index: usize| mail.subparts[index].get_body().unwrap().replace("\r\n", "\n");
-    assert_eq!(body(0).trim_end(), message("").text);
-    assert_eq!(body(1).trim_end(), message("").html);
+    assert_eq!(body(0).trim_end(), email("").text);
+    assert_eq!(body(1).trim_end(), email("").html);
 }
 
 #[test]
-fn two_mails_of_one_moment_are_two_files() {
+fn a_repeat_replaces_its_file_and_another_mail_of_that_second_does_not() {
     let place = tempfile::tempdir().unwrap();
-    let mailer = Mailer::folder(place.path(), letterhead(), clock()).unwrap();
-    mailer.send(message("a"), NOW, || {});
-    mailer.send(message("b"), NOW, || {});
-    mailer.close();
-    assert_eq!(files(place.path()).len(), 2);
-    // A closed mailer takes no more, and says so to the log alone.
-    mailer.send(message("c"), NOW, || {});
-    assert_eq!(files(place.path()).len(), 2);
+    let transport = Folder::new(place.path(), sender());
+    // A process that was killed may have left a draft behind.
+    fs::write(place.path().join(".2026-11-21T08-30-00Z-a1.draft"), "half a mail").unwrap();
+    for (id, subject) in [("a1", "a"), ("b2", "b"), ("a1", "a")] {
+        transport.send(&outgoing(id, subject)).unwrap();
+    }
+    let mut names: Vec<_> = files(place.path()).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    names.sort();
+    assert_eq!(names, ["2026-11-21T08-30-00Z-a1.eml", "2026-11-21T08-30-00Z-b2.eml"]);
+}
+
+#[test]
+fn a_folder_that_takes_no_file_is_no_fault_of_the_mail() {
+    let place = tempfile::tempdir().unwrap();
+    let occupied = place.path().join("mail");
+    fs::write(&occupied, "this is a file").unwrap();
+    let transport = Folder::new(&occupied, sender());
+    let refused = transport.send(&outgoing("a1", "a"));
+    assert!(matches!(refused, Err(SendError::Unavailable(_))), "{refused:?}");
+    fs::remove_file(&occupied).unwrap();
+    transport.send(&outgoing("a1", "a")).unwrap();
+    assert_eq!(files(&occupied).len(), 1);
 }
 
 #[test]
@@ -106,12 +111,12 @@ fn nobody_writes_headers_of_their_own() {
     for subject in
         ["a\r\nBcc: eve@example.com", "a\nBcc: eve@example.com", "a\r\n\r\n<script>", "ü\r\nBcc: eve@example.com"]
     {
-        let letter = letterhead().compose(message(subject), NOW).unwrap();
-        let bytes = letter.mail.formatted();
+        let message = sender().compose(&outgoing("a1", subject)).unwrap();
+        let bytes = message.formatted();
         let mail = parse_mail(&bytes).unwrap();
         assert!(mail.headers.get_first_value("Bcc").is_none(), "{subject:?}");
         assert!(!header(&mail, "Subject").contains(['\r', '\n']));
-        assert_eq!(letter.mail.envelope().to().len(), 1);
+        assert_eq!(message.envelope().to().len(), 1);
         assert_eq!(mail.subparts.len(), 2);
     }
 }
@@ -119,8 +124,8 @@ fn nobody_writes_headers_of_their_own() {
 #[test]
 fn the_sender_is_the_settings_or_the_hosts() {
     let from = |host: &str, from: Option<&str>| {
-        let letterhead = Letterhead::new(host, from.map(|from| from.parse().unwrap())).unwrap();
-        let bytes = letterhead.compose(message("x"), NOW).unwrap().mail.formatted();
+        let sender = Sender::new(host, from.map(|from| from.parse().unwrap())).unwrap();
+        let bytes = sender.compose(&outgoing("a1", "x")).unwrap().formatted();
         let mail = parse_mail(&bytes).unwrap();
         (header(&mail, "From"), header(&mail, "Message-ID").split_once('@').unwrap().1.to_owned())
     };
@@ -136,143 +141,182 @@ fn the_sender_is_the_settings_or_the_hosts() {
 }
 
 #[test]
+fn every_attempt_composes_the_same_headers() {
+    let headers = || {
+        let bytes = sender().compose(&outgoing("a1", "x")).unwrap().formatted();
+        let mail = parse_mail(&bytes).unwrap();
+        ["Message-ID", "Date", "From", "To", "Subject"].map(|name| header(&mail, name))
+    };
+    assert_eq!(headers(), headers());
+}
+
+#[test]
 fn a_clock_before_1970_still_dates_a_mail() {
-    let letter = letterhead().compose(message("x"), datetime!(1901-01-01 0:00 UTC)).unwrap();
-    assert!(String::from_utf8(letter.mail.formatted()).unwrap().contains("Date: Thu, 01 Jan 1970 00:00:00 +0000"));
+    let early = OutgoingEmail { queued_at: datetime!(1901-01-01 0:00 UTC), ..outgoing("a1", "x") };
+    let bytes = sender().compose(&early).unwrap().formatted();
+    assert!(String::from_utf8(bytes).unwrap().contains("Date: Thu, 01 Jan 1970 00:00:00 +0000"));
 }
 
 #[test]
-fn tests_find_their_mail_at_once() {
-    let (mailer, outbox) = Mailer::memory();
-    mailer.clone().send(message("a"), NOW, || {});
-    mailer.send(message("b"), NOW, || {});
-    assert_eq!(outbox.messages(), [message("a"), message("b")]);
-    assert_eq!(format!("{mailer:?} {:?}", outbox.messages()), "Mailer [Message, Message]");
+fn tests_read_what_was_sent_and_logs_do_not() {
+    let (transport, outbox) = Memory::new();
+    transport.send(&outgoing("a1", "a")).unwrap();
+    transport.send(&outgoing("b2", "b")).unwrap();
+    assert_eq!(outbox.messages(), [email("a"), email("b")]);
+    assert_eq!(outbox.ids(), ["a1", "b2"]);
+    assert_eq!(format!("{:?}", outbox.messages()), "[Email, Email]");
+    assert!(!format!("{outbox:?} {transport:?}").contains("example.net"));
 }
 
-/// A carrier that says what it holds, and lets go when it is told to.
-struct Slow {
-    holds: Sender<String>,
-    go: Arc<Mutex<Receiver<()>>>,
+fn smtp(double: &SmtpDouble) -> Smtp {
+    Smtp::new(&SecretString::from(format!("smtp://ada:hunter2@{}", double.address)), sender()).unwrap()
 }
 
-impl Carrier for Slow {
-    fn carry(&self, letter: &Letter) -> Result<(), MailError> {
-        let mail = letter.mail.formatted();
-        let subject = header(&parse_mail(&mail).unwrap(), "Subject");
-        self.holds.send(subject).unwrap();
-        // Once the test lets go of its end, nothing is held any more.
-        let _ = self.go.lock().unwrap().recv();
-        Ok(())
-    }
+fn next(heard: &Receiver<Heard>) -> Heard {
+    heard.recv_timeout(DEADLINE).unwrap()
 }
 
-#[test]
-fn a_full_line_drops_the_newest_and_blocks_nobody() {
-    let ((holds, held), (release, go)) = (channel(), channel());
-    let slow = Slow { holds, go: Arc::new(Mutex::new(go)) };
-    let mailer = Mailer::start(slow, letterhead(), clock(), &[], 2).unwrap();
-    mailer.send(message("held"), NOW, || {});
-    assert_eq!(held.recv_timeout(PATIENCE).unwrap(), "held");
-    for subject in ["first in line", "second in line", "dropped", "dropped"] {
-        mailer.send(message(subject), NOW, || {});
-    }
-    drop(release);
-    drop(mailer);
-    assert_eq!(held.try_iter().collect::<Vec<_>>(), ["first in line", "second in line"]);
-}
-
-fn smtp(answers: &'static [Answer], pauses: &'static [Duration]) -> (Mailer, Receiver<Heard>) {
-    let (address, heard) = smtp_double(answers);
-    let url = SecretString::from(format!("smtp://ada:hunter2@{address}"));
-    let smtp = Smtp::new(&url, letterhead().domain()).unwrap();
-    (Mailer::start(smtp, letterhead(), clock(), pauses, 8).unwrap(), heard)
+fn message_id(heard: &Heard) -> String {
+    let id = header(&parse_mail(heard.message.as_bytes()).unwrap(), "Message-ID");
+    id.strip_prefix('<').unwrap().strip_suffix("@example.org>").unwrap().to_owned()
 }
 
 #[test]
 fn a_mail_server_gets_the_mail() {
-    let (mailer, heard) = smtp(&[Answer::Take], &[]);
-    mailer.send(message("Grüße"), NOW, || {});
-    let heard = heard.recv_timeout(PATIENCE).unwrap();
+    let double = SmtpDouble::start(&[Answer::Take]);
+    smtp(&double).send(&outgoing("a1", "Grüße")).unwrap();
+    let heard = next(&double.heard);
     let said: Vec<&str> = heard.commands.iter().map(String::as_str).collect();
-    assert_eq!(said[0], "EHLO example.org");
     // \0ada\0hunter2 (RFC 4616)
-    assert_eq!(said[1], "AUTH PLAIN AGFkYQBodW50ZXIy");
-    assert_eq!(said[2..5], ["MAIL FROM:<no-reply@example.org>", "RCPT TO:<ada@example.net>", "DATA"]);
+    let auth = "AUTH PLAIN AGFkYQBodW50ZXIy";
+    let (from, to) = ("MAIL FROM:<no-reply@example.org>", "RCPT TO:<ada@example.net>");
+    assert_eq!(said, ["EHLO example.org", auth, from, to, "DATA"]);
     let mail = parse_mail(heard.message.as_bytes()).unwrap();
     assert_eq!(header(&mail, "Subject"), "Grüße");
-    assert_eq!(mail.subparts[0].get_body().unwrap().replace("\r\n", "\n").trim_end(), message("").text);
+    assert_eq!(mail.subparts[0].get_body().unwrap().replace("\r\n", "\n").trim_end(), email("").text);
 }
 
 #[test]
-fn a_server_that_is_away_is_asked_again_and_gets_the_same_mail() {
-    const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(40)];
-    let (mailer, heard) = smtp(&[Answer::TurnAway, Answer::TurnAway, Answer::Take], &PAUSES);
-    mailer.send(message("late"), NOW, || {});
-    let heard: Vec<Heard> = (0..3).map(|_| heard.recv_timeout(PATIENCE).unwrap()).collect();
-    assert!(heard[2].message.contains("Subject: late"));
+fn mails_share_a_connection_until_nothing_is_left() {
+    let double = SmtpDouble::start(&[Answer::Take, Answer::Take, Answer::Take]);
+    let smtp = smtp(&double);
+    let greeted = |subject: &str| {
+        smtp.send(&outgoing("a1", subject)).unwrap();
+        next(&double.heard).commands.iter().any(|command| command.starts_with("EHLO"))
+    };
+    assert!(greeted("a"));
+    assert!(!greeted("b"));
+    smtp.idle();
+    assert!(greeted("c"));
 }
 
 #[test]
-fn a_mail_that_waits_holds_up_no_other() {
-    const PAUSES: [Duration; 1] = [Duration::from_secs(3600)];
-    let (mailer, heard) = smtp(&[Answer::TurnAway, Answer::Take, Answer::Take], &PAUSES);
-    mailer.send(message("early"), NOW, || {});
-    assert_eq!(heard.recv_timeout(PATIENCE).unwrap().message, "");
-    mailer.send(message("late"), NOW, || {});
-    assert!(heard.recv_timeout(PATIENCE).unwrap().message.contains("Subject: late"));
-    // At the end, what waits gets its last try without the pause.
-    mailer.close();
-    assert!(heard.recv_timeout(PATIENCE).unwrap().message.contains("Subject: early"));
+fn a_kept_connection_that_died_costs_no_mail() {
+    let double = SmtpDouble::start(&[Answer::TakeAndHangUp, Answer::Take]);
+    let smtp = smtp(&double);
+    smtp.send(&outgoing("a1", "a")).unwrap();
+    smtp.send(&outgoing("b2", "b")).unwrap();
+    assert_eq!([next(&double.heard), next(&double.heard)].map(|heard| message_id(&heard)), ["a1", "b2"]);
 }
 
 #[test]
-fn a_refusal_for_good_is_taken_for_an_answer() {
-    const PAUSES: [Duration; 1] = [Duration::from_millis(1)];
-    let (mailer, heard) = smtp(&[Answer::Refuse, Answer::Take], &PAUSES);
-    mailer.send(message("refused"), NOW, || {});
-    assert_eq!(heard.recv_timeout(PATIENCE).unwrap().message, "");
-    mailer.send(message("next"), NOW, || {});
-    assert!(heard.recv_timeout(PATIENCE).unwrap().message.contains("Subject: next"));
+fn a_mail_that_may_have_been_taken_is_sent_again_as_the_same_mail() {
+    let double = SmtpDouble::start(&[Answer::TakeInSilence, Answer::Take]);
+    let smtp = smtp(&double);
+    let broken = smtp.send(&outgoing("a1", "a"));
+    assert!(matches!(broken, Err(SendError::Deferred(_))), "nobody knows whether it was taken: {broken:?}");
+    smtp.send(&outgoing("a1", "a")).unwrap();
+    assert_eq!([next(&double.heard), next(&double.heard)].map(|heard| message_id(&heard)), ["a1", "a1"]);
 }
 
 #[test]
-fn what_was_given_up_is_not_settled_and_all_else_is() {
-    let (mailer, _heard) = smtp(&[Answer::Take, Answer::Refuse, Answer::TurnAway, Answer::Take], &[]);
-    let (settled, told) = channel();
-    for subject in ["taken", "refused for good", "given up", "taken, too"] {
-        let settled = settled.clone();
-        mailer.send(message(subject), NOW, move || settled.send(subject).unwrap());
+fn a_mail_is_sent_once_the_server_has_confirmed_it_and_not_before() {
+    let double = SmtpDouble::start(&[Answer::Hold]);
+    let smtp = smtp(&double);
+    let (sent, done) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| sent.send(smtp.send(&outgoing("a1", "a"))).unwrap());
+        next(&double.heard);
+        assert!(done.try_recv().is_err(), "the server has the content, and has not said so");
+        double.release();
+        done.recv_timeout(DEADLINE).unwrap().unwrap();
+    });
+}
+
+#[test]
+fn an_answer_about_one_mail_is_told_from_one_about_all() {
+    let kind = |answer: Answer| {
+        let double = SmtpDouble::start(&[answer]);
+        match smtp(&double).send(&outgoing("a1", "a")) {
+            Ok(()) => "taken",
+            Err(SendError::Unavailable(_)) => "unavailable",
+            Err(SendError::Deferred(_)) => "deferred",
+            Err(SendError::Refused(_)) => "refused",
+        }
+    };
+    for (answer, expected) in [
+        (Answer::Take, "taken"),
+        (Answer::Defer, "deferred"),
+        (Answer::TakeInSilence, "deferred"),
+        (Answer::Refuse, "refused"),
+        (Answer::TurnAway, "unavailable"),
+        (Answer::RejectPassword, "unavailable"),
+        (Answer::RefuseSender, "unavailable"),
+    ] {
+        assert_eq!(kind(answer), expected, "{answer:?}");
     }
-    mailer.close();
-    assert_eq!(told.try_iter().collect::<Vec<_>>(), ["taken", "refused for good", "taken, too"]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_unavailable() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let outcome = Smtp::new(&SecretString::from(url), sender()).unwrap().send(&outgoing("a1", "a"));
+    assert!(matches!(outcome, Err(SendError::Unavailable(_))), "{outcome:?}");
+}
+
+#[test]
+fn the_url_says_how_to_reach_the_server() {
+    let works = |url: &str| Smtp::new(&SecretString::from(url), sender()).is_ok();
+    for url in [
+        "smtp://mail.example.org",
+        "smtp://ada:s%20e@mail.example.org:2525/me.example.org?tls=required",
+        "smtp://mail.example.org?tls=opportunistic",
+        "smtps://ada:secret@mail.example.org",
+    ] {
+        assert!(works(url), "{url}");
+    }
+    for url in ["", "mail.example.org", "http://mail.example.org", "smtp://mail.example.org?tls=maybe", "smtp://"] {
+        assert!(!works(url), "{url}");
+    }
 }
 
 #[test]
 fn what_a_server_answers_can_not_write_the_log() {
-    let (address, _heard) = smtp_double(&[Answer::Refuse]);
-    let smtp = Smtp::new(&SecretString::from(format!("smtp://ada:hunter2@{address}")), "example.org").unwrap();
-    let error = smtp.carry(&letterhead().compose(message("x"), NOW).unwrap()).unwrap_err();
+    let double = SmtpDouble::start(&[Answer::Refuse]);
+    let error = smtp(&double).send(&outgoing("a1", "x")).unwrap_err();
     let line = error.to_string();
-    assert!(!error.may_pass());
+    assert!(matches!(error, SendError::Refused(_)));
     assert!(line.contains("550") && !line.contains('\u{1b}') && !line.contains("hunter2"), "{line}");
 }
 
 #[test]
 fn a_theft_is_told_in_both_forms() {
-    let told = RefreshTokenReplayed {
+    let notice = TheftNotice {
         full_name: "Ada <b>Lovelace</b>",
-        at: Moment::new(NOW, NOW),
-        device: "Firefox on Linux".to_owned(),
-        address: "192.0.2.1".to_owned(),
-        other_device: "Safari on macOS".to_owned(),
-        other_address: "unknown address".to_owned(),
-        devices_url: "https://example.org/devices".to_owned(),
+        at: TimeWords { iso: "2026-11-21T08:30:00Z", words: "21 November 2026, 08:30 UTC" },
+        device: "Firefox on Linux",
+        address: "192.0.2.1",
+        other_device: "Safari on macOS",
+        other_address: "unknown address",
+        devices_url: "https://example.org/devices",
     };
-    let Message { to, subject, text, html } = told.to("ada@example.net".parse().unwrap()).unwrap();
+    let Email { to, subject, text, html } = theft_notice("ada@example.net".parse().unwrap(), &notice).unwrap();
     assert_eq!((to.as_str(), subject.as_str()), ("ada@example.net", "One of your sign-ins was used from two places"));
     assert!(text.contains("Hello Ada <b>Lovelace</b>,"));
     assert!(html.contains("Hello Ada &#60;b&#62;Lovelace&#60;/b&#62;,"), "{html}");
+    assert!(html.contains("datetime=\"2026-11-21T08:30:00Z\""), "{html}");
     for words in
         ["21 November 2026, 08:30 UTC", "Firefox on Linux, 192.0.2.1", "Safari on macOS", "https://example.org/devices"]
     {

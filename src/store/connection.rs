@@ -11,7 +11,7 @@ use diesel::{PgConnection, SqliteConnection};
 use super::error::StoreError;
 use super::postgres::{PostgresServer, takes_writes};
 use super::sqlite::SqliteFile;
-use crate::domain::database_url::DatabaseUrl;
+use crate::store::url::DatabaseUrl;
 
 /// The one kind of connection that the queries of the store run on.
 #[derive(diesel::MultiConnection)]
@@ -84,31 +84,31 @@ impl Place {
     }
 }
 
-/// A connection of the pool, and what it was when the pool last had reason to doubt its connections.
+/// A connection of the pool, and the generation in which it was last known to be good.
 pub(super) struct Pooled {
     pub(super) connection: AnyConnection,
-    trusted_since: u64,
+    checked_at: u64,
 }
 
 /// Makes the connections of a pool, and notices which of them are no good any more.
 ///
 /// A server that restarts or fails over takes every connection with it, and each would cost a request its answer before
-/// it is thrown away. To ask each before its use would cost every request a round trip; so whoever first finds one dead
-/// casts a doubt, and those that are older than the doubt are asked before they are used again.
+/// it is thrown away. To check each before its use would cost every request a round trip; so whoever first finds one dead
+/// begins a new generation, and those of an older generation are checked before they are used again.
 #[derive(Debug, Clone)]
 pub(super) struct Manager {
     pub(super) place: Place,
-    doubts: Arc<AtomicU64>,
+    generation: Arc<AtomicU64>,
 }
 
 impl Manager {
     pub(super) fn new(place: Place) -> Self {
-        Self { place, doubts: Arc::default() }
+        Self { place, generation: Arc::default() }
     }
 
-    /// Doubts every connection made so far.
-    pub(super) fn doubt(&self) {
-        self.doubts.fetch_add(1, Ordering::SeqCst);
+    /// Makes every connection made so far be checked before its next use.
+    pub(super) fn revalidate_all(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -128,13 +128,13 @@ impl r2d2::ManageConnection for Manager {
     type Error = StoreError;
 
     fn connect(&self) -> Result<Pooled, StoreError> {
-        let trusted_since = self.doubts.load(Ordering::SeqCst);
-        Ok(Pooled { connection: self.place.open()?, trusted_since })
+        let checked_at = self.generation.load(Ordering::SeqCst);
+        Ok(Pooled { connection: self.place.open()?, checked_at })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), StoreError> {
-        let doubts = self.doubts.load(Ordering::SeqCst);
-        if pooled.trusted_since == doubts {
+        let generation = self.generation.load(Ordering::SeqCst);
+        if pooled.checked_at == generation {
             return Ok(());
         }
         match &mut pooled.connection {
@@ -145,7 +145,7 @@ impl r2d2::ManageConnection for Manager {
                 }
             }
         }
-        pooled.trusted_since = doubts;
+        pooled.checked_at = generation;
         Ok(())
     }
 

@@ -1,26 +1,24 @@
 //! The handle to the data that everything above the store holds.
 
 use std::convert::Infallible;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use diesel::Connection as _;
+use parking_lot::Mutex;
 use scheduled_thread_pool::ScheduledThreadPool;
-use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Connection;
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
-use super::postgres::{Lock, clock, try_lock};
-use super::relocation::refuse_moved;
-use super::sqlite::damage;
-use super::times::moment;
+use super::postgres::{Lock, try_lock};
+use super::wakeup::{Wakes, Wakeup};
 use super::writer::Writer;
-use crate::domain::database_url::DatabaseUrl;
+use crate::store::url::DatabaseUrl;
 
 /// Connections for reading a file: a read is some microseconds, and the machine has few cores.
 const READERS: u32 = 4;
@@ -31,10 +29,10 @@ const CONNECTIONS: u32 = 8;
 
 /// How long a request waits for one of the connections to come free, and then for a new one to be made, before it says
 /// that the database is not available: two seconds in all.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a request waits for an answer; longer than a server itself lets a statement run.
-const ANSWER: Duration = Duration::from_secs(6);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A handle to the data; clones share it.
 #[derive(Debug, Clone)]
@@ -48,6 +46,10 @@ struct Inner {
     permits: Arc<Semaphore>,
     /// The one writer of a file; a server takes writes on every connection.
     writer: Option<Writer>,
+    #[cfg(feature = "internals")]
+    stopped: std::sync::atomic::AtomicBool,
+    /// Announces e-mails that were committed to the outbox by this process.
+    outbox: Wakeup,
     gone: Arc<Mutex<Receiver<Infallible>>>,
     /// The last field to go, once every connection above has.
     _alive: Sender<Infallible>,
@@ -58,27 +60,11 @@ struct Inner {
 pub struct Closing(Arc<Mutex<Receiver<Infallible>>>);
 
 impl Closing {
-    /// Blocks until the last handle and its connections are gone, at most for `patience`; tells whether they are.
-    pub fn wait(&self, patience: Duration) -> bool {
-        let gone = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(gone.recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
+    /// Blocks until the last handle and its connections are gone, at most for `timeout`; tells whether they are.
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let gone = self.0.lock();
+        matches!(gone.recv_timeout(timeout), Err(RecvTimeoutError::Disconnected))
     }
-}
-
-/// What a look at a database finds, without touching it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// There is none yet.
-    Missing,
-    /// It is sound; holds how many migrations are still to run.
-    Sound {
-        /// Migrations to run.
-        pending: usize,
-        /// What the clock of a server says; a file has none.
-        clock: Option<OffsetDateTime>,
-    },
-    /// It is damaged, in SQLite's own words.
-    Damaged(String),
 }
 
 impl Database {
@@ -103,47 +89,24 @@ impl Database {
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(ready))
-            .connection_timeout(PATIENCE)
+            .connection_timeout(CONNECTION_TIMEOUT)
             .thread_pool(threads)
             .build_unchecked(manager.clone());
         let permits = Arc::new(Semaphore::new(size as usize));
         let (alive, gone) = channel();
         let gone = Arc::new(Mutex::new(gone));
-        Ok((Self(Arc::new(Inner { manager, pool, permits, writer, gone, _alive: alive })), report))
-    }
-
-    /// Refuses a file that is no database, or a database of a newer version, and touches nothing.
-    ///
-    /// # Errors
-    /// If it is there and must not be used; a missing file is fine, a missing server is not.
-    pub fn refuse_unusable(url: &DatabaseUrl) -> Result<(), StoreError> {
-        let place = Place::from(url);
-        match place.look()? {
-            Some(mut connection) => {
-                migrations::refuse_newer(&mut connection).map_err(|error| place.unreadable(error))?;
-                refuse_moved(&mut connection)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Looks at a database and changes nothing.
-    ///
-    /// # Errors
-    /// If it cannot be opened, or is of a newer version.
-    pub fn inspect(url: &DatabaseUrl) -> Result<Health, StoreError> {
-        Self::refuse_unusable(url)?;
-        let Some(mut connection) = Place::from(url).look()? else { return Ok(Health::Missing) };
-        let clock = match &mut connection {
-            Connection::Sqlite(file) => {
-                if let Some(words) = damage(file)? {
-                    return Ok(Health::Damaged(words));
-                }
-                None
-            }
-            Connection::Postgres(server) => Some(moment(clock(server)?)?),
+        let inner = Inner {
+            manager,
+            pool,
+            permits,
+            writer,
+            outbox: Wakeup::default(),
+            #[cfg(feature = "internals")]
+            stopped: std::sync::atomic::AtomicBool::new(false),
+            gone,
+            _alive: alive,
         };
-        Ok(Health::Sound { pending: migrations::pending(&mut connection)?, clock })
+        Ok((Self(Arc::new(inner)), report))
     }
 
     /// Runs a query off the async worker.
@@ -176,12 +139,27 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let Some(writer) = &self.0.writer else {
-            return self.on_a_pooled(|connection| connection.transaction(write)).await;
-        };
-        let (answer, answered) = oneshot::channel();
-        writer.submit(write, move |outcome| answer.send(outcome).is_ok());
-        answered.await.map_err(|_| lost())?
+        self.refuse_stopped()?;
+        match &self.0.writer {
+            Some(writer) => writer.write(write).await,
+            None => self.on_a_pooled(|connection| connection.transaction(write)).await,
+        }
+    }
+
+    /// Runs a write that is a single statement on a server, which commits it in one round trip instead of three; on a file
+    /// it is like [`Database::write`].
+    ///
+    /// # Errors
+    /// As [`Database::write`].
+    pub async fn write_statement<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.refuse_stopped()?;
+        match &self.0.writer {
+            Some(writer) => writer.write(write).await,
+            None => self.on_a_pooled(write).await,
+        }
     }
 
     /// Runs a write like [`Database::write`] and blocks this thread.
@@ -194,17 +172,59 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.refuse_stopped()?;
         let Some(writer) = &self.0.writer else {
             return self.pooled(|connection| connection.transaction(write));
         };
-        let (answer, answered) = sync_channel(1);
-        writer.submit(write, move |outcome| answer.send(outcome).is_ok());
-        answered.recv().map_err(|_| lost())?
+        writer.write_blocking(write)
+    }
+
+    /// Tells whether a process of the version before may run on this database; the database itself says so.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub fn version_before_may_run(&self) -> Result<bool, StoreError> {
+        self.read_blocking(migrations::version_before_may_run)
+    }
+
+    /// Shuts the version before out, if its last process has gone: a day after the upgrade, unless one is connected to the
+    /// server; or now, if somebody vouches for it. Returns whether it did.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn finish_upgrade(&self, vouched: bool) -> Result<bool, StoreError> {
+        self.write_blocking(move |connection| migrations::finish_upgrade(connection, vouched))
+    }
+
+    /// Makes every query fail as if the database had stopped, or ends that: for tests, which cannot stop a file.
+    #[cfg(feature = "internals")]
+    pub fn set_stopped(&self, stopped: bool) {
+        self.0.stopped.store(stopped, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn refuse_stopped(&self) -> Result<(), StoreError> {
+        #[cfg(feature = "internals")]
+        if self.0.stopped.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("stopped by a test".into()));
+        }
+        Ok(())
     }
 
     /// Returns something to wait for the end of this database with.
     pub fn closing(&self) -> Closing {
         Closing(Arc::clone(&self.0.gone))
+    }
+
+    /// Has the outbox looked into at once; call it once a transaction is committed that put an e-mail there.
+    ///
+    /// It is a courtesy to the reader: without it, the e-mail leaves at the next look, some seconds later.
+    pub fn wake_outbox(&self) {
+        self.0.outbox.wake();
+    }
+
+    /// Waits until somebody [wakes](Database::wake_outbox) the outbox, at most for `timeout`.
+    pub(crate) fn wait_for_mail(&self, known: Wakes, timeout: Duration) -> Wakes {
+        self.0.outbox.wait(known, timeout)
     }
 
     /// Opens a connection of the caller's own, outside the pool.
@@ -215,28 +235,28 @@ impl Database {
         self.0.manager.place.open()
     }
 
-    /// Asks for the duty to do something once and not once a process; `None` where another process has it.
+    /// Takes the lock on work that is done once for all processes; `None` where another process holds it.
     ///
-    /// Processes on one file share one machine, and what they do twice costs little there: each has the duty.
+    /// Processes on one file share one machine, and what they do twice costs little there: each gets the lock.
     ///
     /// # Errors
     /// If the database cannot be asked.
-    pub fn claim(&self, duty: Duty) -> Result<Option<Claim>, StoreError> {
-        let lock = match duty {
-            Duty::Background => Lock::Background,
-            Duty::Sweep => Lock::Sweep,
+    pub fn try_exclusive(&self, work: Exclusive) -> Result<Option<AdvisoryLock>, StoreError> {
+        let lock = match work {
+            Exclusive::Background => Lock::Background,
+            Exclusive::Sweep => Lock::Sweep,
         };
         match self.connect()? {
-            Connection::Sqlite(_) => Ok(Some(Claim(None))),
+            Connection::Sqlite(_) => Ok(Some(AdvisoryLock(None))),
             Connection::Postgres(mut connection) => {
-                Ok(try_lock(&mut connection, lock)?.then(|| Claim(Some((connection, lock)))))
+                Ok(try_lock(&mut connection, lock)?.then(|| AdvisoryLock(Some((connection, lock)))))
             }
         }
     }
 
-    /// Doubts every pooled connection: something that leads to the same server was cut off.
-    pub(super) fn doubt(&self) {
-        self.0.manager.doubt();
+    /// Makes every pooled connection be checked before its next use: one that leads to the same server was cut off.
+    pub(super) fn revalidate_all(&self) {
+        self.0.manager.revalidate_all();
     }
 
     /// Waits for a free connection without holding a thread, then for its answer.
@@ -244,16 +264,17 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let free = timeout(PATIENCE, Arc::clone(&self.0.permits).acquire_owned()).await;
-        let permit: OwnedSemaphorePermit =
-            free.map_err(|_| StoreError::Unavailable("every connection is busy".into()))?.map_err(|_| lost())?;
+        let free = timeout(CONNECTION_TIMEOUT, Arc::clone(&self.0.permits).acquire_owned()).await;
+        let permit: OwnedSemaphorePermit = free
+            .map_err(|_| StoreError::Unavailable("every connection is busy".into()))?
+            .map_err(|_| StoreError::Unavailable("the pool is closed".into()))?;
         let database = self.clone();
         let mut task = tokio::task::spawn_blocking(move || {
             let answer = database.pooled(work);
             drop(permit);
             answer
         });
-        match timeout(ANSWER, &mut task).await {
+        match timeout(ANSWER_TIMEOUT, &mut task).await {
             Ok(answer) => answer.map_err(|error| StoreError::Unavailable(error.into()))?,
             Err(_) => {
                 task.abort();
@@ -263,28 +284,29 @@ impl Database {
     }
 
     fn pooled<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.refuse_stopped()?;
         let Pooled { connection, .. } = &mut *self.0.pool.get()?;
         let answer = work(connection);
         if answer.as_ref().is_err_and(is_lost) {
-            self.doubt();
+            self.revalidate_all();
         }
         answer
     }
 }
 
-/// Something to be done once for all processes on one database.
+/// Work that is done once for all processes on one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
+pub enum Exclusive {
     /// What runs beside the requests, for as long as the process lives.
     Background,
     /// One pass of deleting what is over, by a process or by hand.
     Sweep,
 }
 
-/// A duty that this process has for as long as it holds this and the server does not drop the connection.
-pub struct Claim(Option<(diesel::PgConnection, Lock)>);
+/// A lock that this process holds as long as it keeps this and the server does not drop the connection.
+pub struct AdvisoryLock(Option<(diesel::PgConnection, Lock)>);
 
-impl Claim {
+impl AdvisoryLock {
     /// Asks the server whether this process still has it.
     pub fn holds(&mut self) -> bool {
         match &mut self.0 {
@@ -295,13 +317,8 @@ impl Claim {
     }
 }
 
-impl std::fmt::Debug for Claim {
+impl std::fmt::Debug for AdvisoryLock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Claim")
+        f.write_str("AdvisoryLock")
     }
-}
-
-/// A write that was dropped unrun: its batch could not begin.
-fn lost() -> StoreError {
-    StoreError::Unavailable("the write could not begin: the database is locked or the disk is full".into())
 }

@@ -30,19 +30,33 @@ impl StoredDetails {
     }
 }
 
+/// An event as the table holds it.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = auth_events)]
+pub(super) struct EventRow {
+    pub(super) user_id: Option<i64>,
+    pub(super) event_type: &'static str,
+    pub(super) details: String,
+    pub(super) created_at: i64,
+}
+
+impl EventRow {
+    pub(super) fn of(event: &Event) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: event.user.map(|user| user.0),
+            event_type: event.kind.as_str(),
+            details: serde_json::to_string(&event.details).map_err(|_| StoreError::Corrupt("event details"))?,
+            created_at: seconds(event.at),
+        })
+    }
+}
+
 /// Adds an event; call it in the transaction of what it tells of.
 ///
 /// # Errors
 /// If the database cannot write.
 pub fn insert(connection: &mut Connection, event: &Event) -> Result<(), StoreError> {
-    let details = serde_json::to_string(&event.details).map_err(|_| StoreError::Corrupt("event details"))?;
-    let row = (
-        auth_events::user_id.eq(event.user.map(|user| user.0)),
-        auth_events::event_type.eq(event.kind.as_str()),
-        auth_events::details.eq(details),
-        auth_events::created_at.eq(seconds(event.at)),
-    );
-    diesel::insert_into(auth_events::table).values(row).execute(connection)?;
+    diesel::insert_into(auth_events::table).values(EventRow::of(event)?).execute(connection)?;
     Ok(())
 }
 

@@ -11,6 +11,8 @@
 //! Each migration after the first says in `tolerated_migrations` who may go on without knowing it: an expansion names the
 //! migration before it, a contraction the expansion that it completes. A program refuses a database with a migration that
 //! it neither knows nor is tolerated by: that is a newer version than the next, or one that was not made to run beside it.
+//!
+//! A database that is made anew tolerates nobody: no older process ever ran on it.
 
 use diesel::Connection as _;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion, Result as MigrationResult};
@@ -21,8 +23,15 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
 use super::error::StoreError;
-use super::postgres::{Lock, lock};
+use super::postgres::{Lock, VERSION_BEFORE, lock};
 use super::schema::tolerated_migrations;
+use super::times::database_clock;
+
+diesel::table! {
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -43,7 +52,7 @@ pub(super) fn run(connection: &mut Connection) -> Result<MigrationReport, StoreE
     if pending(connection)? == 0 {
         return Ok(MigrationReport { applied: Vec::new() });
     }
-    match connection {
+    let report = match connection {
         Connection::Sqlite(sqlite) => {
             sqlite.immediate_transaction(|sqlite| report(sqlite.run_pending_migrations(SQLITE)))
         }
@@ -51,7 +60,12 @@ pub(super) fn run(connection: &mut Connection) -> Result<MigrationReport, StoreE
             lock(postgres, Lock::Migrations)?;
             report(postgres.run_pending_migrations(POSTGRES))
         }),
+    }?;
+    if report.applied.iter().any(|version| version == FIRST) {
+        // Nobody of the version before has ever seen this database.
+        finish_upgrade(connection, true)?;
     }
+    Ok(report)
 }
 
 fn report(applied: MigrationResult<Vec<MigrationVersion<'_>>>) -> Result<MigrationReport, StoreError> {
@@ -83,6 +97,56 @@ pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), StoreError
     }
 }
 
+/// The migration that a new database begins with.
+const FIRST: &str = "20261121000001";
+
+/// The migration of this version; who does not know it is of the version before.
+const THIS_VERSION: &str = "20261121000003";
+
+/// Tells whether a process of the version before may run beside this one.
+pub(super) fn version_before_may_run(connection: &mut Connection) -> Result<bool, StoreError> {
+    let row = tolerated_migrations::table.find(THIS_VERSION).count().get_result::<i64>(connection)?;
+    Ok(row > 0)
+}
+
+/// Tells whether the database is up to date with this version, so that its newest tables are there.
+pub(super) fn is_current(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(applied(connection)?.iter().any(|version| version.to_string() == THIS_VERSION))
+}
+
+/// How long after its migration an upgrade is taken to be under way: nodes are replaced one by one within minutes, and an
+/// operator may want to go back.
+const UPGRADE_SECONDS: i64 = 24 * 60 * 60;
+
+/// Shuts the version before out, if `vouched` or the database itself shows that none of its processes runs any more.
+pub(super) fn finish_upgrade(connection: &mut Connection, vouched: bool) -> Result<bool, StoreError> {
+    if !vouched && (upgrade_age(connection)? < UPGRADE_SECONDS || version_before_is_connected(connection)?) {
+        return Ok(false);
+    }
+    Ok(diesel::delete(tolerated_migrations::table.find(THIS_VERSION)).execute(connection)? > 0)
+}
+
+/// Returns for how long this version's migration has been in place, by the database's clock.
+fn upgrade_age(connection: &mut Connection) -> Result<i64, StoreError> {
+    let run_on = match connection {
+        Connection::Sqlite(_) => "CAST(strftime('%s', run_on) AS INTEGER)",
+        Connection::Postgres(_) => "extract(epoch FROM run_on AT TIME ZONE current_setting('TimeZone'))::bigint",
+    };
+    let run_on = diesel::dsl::sql::<diesel::sql_types::BigInt>(run_on);
+    let row = __diesel_schema_migrations::table.find(THIS_VERSION).select(run_on);
+    Ok(database_clock(connection)? - row.get_result::<i64>(connection)?)
+}
+
+/// Tells whether a process of the version before is connected; a file cannot tell.
+fn version_before_is_connected(connection: &mut Connection) -> Result<bool, StoreError> {
+    let Connection::Postgres(server) = connection else { return Ok(false) };
+    let connected = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!(
+        "EXISTS (SELECT FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = '{VERSION_BEFORE}')"
+    ));
+    Ok(diesel::select(connected).get_result(server)?)
+}
+
 fn known(connection: &Connection) -> Result<Vec<MigrationVersion<'static>>, StoreError> {
     fn versions<B: diesel::backend::Backend>(
         migrations: MigrationResult<Vec<Box<dyn Migration<B>>>>,
@@ -98,11 +162,6 @@ fn known(connection: &Connection) -> Result<Vec<MigrationVersion<'static>>, Stor
 
 /// Returns what ran here. Asking Diesel would make its table, or ask for the right to.
 fn applied(connection: &mut Connection) -> Result<Vec<MigrationVersion<'static>>, StoreError> {
-    diesel::table! {
-        __diesel_schema_migrations (version) {
-            version -> Text,
-        }
-    }
     if !is_migrated(connection)? {
         return Ok(Vec::new());
     }

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::StoreError;
-use crate::domain::database_url::PostgresUrl;
+use crate::store::url::PostgresUrl;
 
 /// What libpq is told unless the URL says otherwise.
 ///
@@ -13,7 +13,7 @@ use crate::domain::database_url::PostgresUrl;
 /// is silently gone is noticed within about ten. Of several hosts, the one that takes writes: after a failover, that is
 /// another one.
 const DEFAULTS: [(&str, &str); 8] = [
-    ("application_name", "perennial"),
+    ("application_name", "perennial 2"),
     ("connect_timeout", "2"),
     ("keepalives", "1"),
     ("keepalives_idle", "5"),
@@ -22,6 +22,9 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("tcp_user_timeout", "8000"),
     ("target_session_attrs", "read-write"),
 ];
+
+/// What the version before calls itself to the server.
+pub(super) const VERSION_BEFORE: &str = "perennial";
 
 /// Bounds on a statement of a request: somebody else's lock, or a plan gone wrong, ends in a 503 and not in waiting. They
 /// are set and not passed at the start, which poolers refuse. Times of day play no part: every column is a number.

@@ -13,17 +13,18 @@ use super::connection::Place;
 use super::error::StoreError;
 use super::migrations;
 use super::postgres::{Lock, lock};
-use super::schema::{auth_events, auth_tokens, peppers, sessions, users};
-use crate::domain::database_url::DatabaseUrl;
+use super::schema::{auth_events, auth_tokens, dropped_keys, outbox, peppers, sessions, signing_key, users};
+use crate::store::url::DatabaseUrl;
 
 /// Rows copied in one statement: few round trips, and far below the 65,535 parameters that a statement may have.
 const PAGE: i64 = 1000;
 
 /// How long the file waits for writers of another process, in milliseconds: longer than a request does.
-const PATIENCE: &str = "PRAGMA busy_timeout = 15000";
+const LOCK_TIMEOUT: &str = "PRAGMA busy_timeout = 15000";
 
-/// The tables that are sealed: all that are copied. `changes` is for the processes on the old database.
-const TABLES: [&str; 5] = ["users", "peppers", "sessions", "auth_tokens", "auth_events"];
+/// The tables that are sealed: all that are copied. `changes` and `nodes` are of the processes on the old database.
+const TABLES: [&str; 8] =
+    ["users", "peppers", "sessions", "auth_tokens", "auth_events", "signing_key", "dropped_keys", "outbox"];
 
 /// How many rows were copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,43 @@ copied! { EventRow of auth_events by id {
     created_at: i64,
 } }
 
+copied! { DroppedRow of dropped_keys by key_id {
+    key_id: String,
+    dropped_at: i64,
+} }
+
+/// Takes over which key signs: a process that lacks it must not join on the server either.
+fn copy_signing_key(file: &mut SqliteConnection, server: &mut PgConnection) -> QueryResult<()> {
+    let named = signing_key::table.select((signing_key::key_id, signing_key::moved_at));
+    if let Some((key, moved)) = named.get_result::<(Option<String>, Option<i64>)>(file).optional()? {
+        diesel::update(signing_key::table)
+            .set((
+                signing_key::key_id.eq(key),
+                signing_key::moved_at.eq(moved),
+                signing_key::revision.eq(signing_key::revision + 1),
+            ))
+            .execute(server)?;
+    }
+    Ok(())
+}
+
+copied! { OutboxRow of outbox by id {
+    id: i64,
+    message_id: String,
+    recipient: String,
+    subject: String,
+    created_at: i64,
+    expires_at: i64,
+    due_at: i64,
+    attempts: i64,
+    deferrals: i64,
+    leased_until: i64,
+    refused_at: Option<i64>,
+    refusal: Option<String>,
+    text: String,
+    html: String,
+} }
+
 /// Copies everything from a file to a server, and seals the file.
 ///
 /// A program may be running on the file. A server that a killed move left half filled does not exist: its rows are
@@ -182,7 +220,7 @@ pub fn relocate(from: &DatabaseUrl, to: &DatabaseUrl) -> Result<Moved, MoveError
     let (Connection::Sqlite(mut file), Connection::Postgres(mut server)) = (source.open()?, target) else {
         return Err(StoreError::Unavailable("a move goes from SQLite to PostgreSQL".into()).into());
     };
-    file.batch_execute(PATIENCE)?;
+    file.batch_execute(LOCK_TIMEOUT)?;
     // Whoever else writes to the file waits or is refused from here on, until it is sealed.
     AnsiTransactionManager::begin_transaction_sql(&mut file, "BEGIN IMMEDIATE")?;
     AnsiTransactionManager::begin_transaction(&mut server)?;
@@ -214,7 +252,13 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     let sessions = SessionRow::copy(file, server)?;
     TokenRow::copy(file, server)?;
     let events = EventRow::copy(file, server)?;
-    for table in ["users", "auth_events"] {
+    diesel::delete(dropped_keys::table).execute(server)?;
+    DroppedRow::copy(file, server)?;
+    copy_signing_key(file, server)?;
+    // An e-mail that is being sent from the file at this moment keeps its lease, so it is not sent from the server too.
+    diesel::delete(outbox::table).execute(server)?;
+    OutboxRow::copy(file, server)?;
+    for table in ["users", "auth_events", "outbox"] {
         // The next number is the one after the highest, also where there is none yet.
         server.batch_execute(&format!(
             "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)"

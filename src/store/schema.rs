@@ -32,10 +32,58 @@ diesel::table! {
 }
 
 diesel::table! {
+    dropped_keys (key_id) {
+        key_id -> Text,
+        dropped_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    nodes (id) {
+        id -> Text,
+        version -> Text,
+        key_ids -> Text,
+        lifetimes -> Text,
+        capabilities -> Text,
+        host -> Text,
+        pid -> BigInt,
+        started_at -> BigInt,
+        heard_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        message_id -> Text,
+        recipient -> Text,
+        subject -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        due_at -> BigInt,
+        attempts -> BigInt,
+        deferrals -> BigInt,
+        leased_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+        text -> Text,
+        html -> Text,
+    }
+}
+
+diesel::table! {
     peppers (id) {
         id -> BigInt,
         key -> Binary,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    retention_clock (id) {
+        id -> BigInt,
+        reached_at -> BigInt,
+        advanced_at -> BigInt,
     }
 }
 
@@ -56,6 +104,24 @@ diesel::table! {
         revoked_because -> Nullable<Text>,
         user_agent -> Text,
         address -> Text,
+        welcomed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    sign_in_forms (form_hash) {
+        form_hash -> Binary,
+        session_id -> Text,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    signing_key (id) {
+        id -> BigInt,
+        key_id -> Nullable<Text>,
+        moved_at -> Nullable<BigInt>,
+        revision -> BigInt,
     }
 }
 
@@ -88,8 +154,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     auth_events,
     auth_tokens,
     changes,
+    dropped_keys,
+    nodes,
+    outbox,
     peppers,
+    retention_clock,
     sessions,
+    sign_in_forms,
+    signing_key,
     tolerated_migrations,
     users
 );

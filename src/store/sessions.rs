@@ -1,17 +1,16 @@
 //! The rows of sign-ins.
 
-use diesel::backend::Backend;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use time::OffsetDateTime;
 
 use super::Connection;
 use super::error::StoreError;
+use super::events;
 use super::schema::{sessions, users};
+pub use super::swap::swap;
 use super::times::{moment, seconds};
 use super::users::UserRow;
+use crate::domain::event::Event;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{EndReason, Revocation, Session};
 use crate::domain::token::SecretHash;
@@ -90,21 +89,6 @@ fn hash(bytes: &[u8]) -> Result<SecretHash, StoreError> {
     bytes.try_into().map(SecretHash::from_bytes).map_err(|_| StoreError::Corrupt("a token hash of another length"))
 }
 
-/// The part of a row that a rotation replaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Swap {
-    /// The generation it leads to: the next one, or the same for a reissue.
-    pub generation: i64,
-    /// The hash of the new secret.
-    pub token_hash: SecretHash,
-    /// The hash of the secret that it replaces, or, for a reissue, of the one before the lost one.
-    pub previous_hash: Option<SecretHash>,
-    /// When.
-    pub at: OffsetDateTime,
-    /// From where.
-    pub address: String,
-}
-
 /// Adds the row of a new sign-in.
 ///
 /// # Errors
@@ -137,141 +121,122 @@ pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Opti
     row.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
 }
 
-/// Replaces the secret of `session` if the row still stands as it was read and was not revoked: compare-and-swap.
-///
-/// Returns whether it did; `false` means that somebody else was faster, and that the row must be read again.
+/// Returns a row, and keeps it from being changed by anybody else until the transaction ends.
 ///
 /// # Errors
-/// If the database cannot write.
-pub fn swap(connection: &mut Connection, session: &Session, swap: &Swap) -> Result<bool, StoreError> {
-    let statement = SwapStatement {
-        id: session.id.to_string(),
-        generation: session.generation,
-        token_hash: session.token_hash,
-        next_generation: swap.generation,
-        next_hash: swap.token_hash,
-        previous_hash: swap.previous_hash.map(|hash| hash.as_bytes().to_vec()),
-        at: seconds(swap.at),
-        address: swap.address.clone(),
-    };
-    Ok(statement.execute(connection)? == 1)
-}
-
-/// What [`swap`] runs, written out so that a connection prepares it once.
-///
-/// Diesel prepares each of its own `UPDATE`s anew, as it cannot know that their columns stay the same, and the one writer
-/// has better things to do.
-#[derive(QueryId)]
-struct SwapStatement {
-    id: String,
-    generation: i64,
-    token_hash: SecretHash,
-    next_generation: i64,
-    next_hash: SecretHash,
-    previous_hash: Option<Vec<u8>>,
-    at: i64,
-    address: String,
-}
-
-impl<DB: Backend> QueryFragment<DB> for SwapStatement
-where
-    i64: ToSql<BigInt, DB>,
-    str: ToSql<Text, DB>,
-    [u8]: ToSql<Binary, DB>,
-    Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("UPDATE sessions SET generation = ");
-        out.push_bind_param::<BigInt, _>(&self.next_generation)?;
-        out.push_sql(", token_hash = ");
-        out.push_bind_param::<Binary, [u8]>(self.next_hash.as_bytes())?;
-        out.push_sql(", previous_hash = ");
-        out.push_bind_param::<Nullable<Binary>, _>(&self.previous_hash)?;
-        out.push_sql(", rotated_at = ");
-        out.push_bind_param::<BigInt, _>(&self.at)?;
-        out.push_sql(", last_seen_at = ");
-        out.push_bind_param::<BigInt, _>(&self.at)?;
-        out.push_sql(", address = ");
-        out.push_bind_param::<Text, str>(&self.address)?;
-        out.push_sql(" WHERE id = ");
-        out.push_bind_param::<Text, str>(&self.id)?;
-        out.push_sql(" AND generation = ");
-        out.push_bind_param::<BigInt, _>(&self.generation)?;
-        out.push_sql(" AND token_hash = ");
-        out.push_bind_param::<Binary, [u8]>(self.token_hash.as_bytes())?;
-        out.push_sql(" AND revoked_at IS NULL");
-        Ok(())
+/// If the database has no answer.
+pub fn lock(connection: &mut Connection, id: SessionId) -> Result<Option<Session>, StoreError> {
+    if let Connection::Postgres(server) = connection {
+        let row = sessions::table.find(id.to_string()).for_no_key_update().select(SessionRow::as_select());
+        return row.get_result(server).optional()?.map(Session::try_from).transpose();
     }
+    // The writer's transaction holds the lock on all of the file already.
+    find(connection, id)
 }
 
-impl RunQueryDsl<Connection> for SwapStatement {}
-
-/// Ends a sign-in for good, unless it already was; returns whether this call did.
-///
-/// # Errors
-/// If the database cannot write.
-pub fn revoke(
-    connection: &mut Connection,
-    id: SessionId,
-    because: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    let live = sessions::table.find(id.to_string()).filter(sessions::revoked_at.is_null());
-    let changed = diesel::update(live)
-        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
-        .execute(connection)?;
-    Ok(changed == 1)
+/// Which sessions are to end.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These; those of another user than the event's are left alone.
+    These(Vec<SessionId>),
+    /// This one, if its row still stands as it was read.
+    Unmoved(Box<Session>),
+    /// All of the event's user, except for one that may be spared.
+    All {
+        /// The session that stays.
+        spared: Option<SessionId>,
+    },
 }
 
-/// Ends a sign-in for good if its row still stands as it was read; returns whether this call did.
+/// Ends sessions for good, writes down why, and returns those that this call ended: the one place where that is done.
+///
+/// `event` says whose they are, what happened and when; each session gets an event about it, and a user who signs out
+/// everywhere gets one in all. It asks no clock: a row that looks expired is ended with the others. Whoever calls it
+/// announces what it returns, so that no process goes on from memory.
 ///
 /// # Errors
-/// If the database cannot write.
-pub fn revoke_unmoved(
+/// If the database cannot write; then nothing has ended.
+pub fn end(
     connection: &mut Connection,
-    read: &Session,
+    which: &Which,
     because: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    let unmoved = sessions::table
-        .find(read.id.to_string())
-        .filter(sessions::generation.eq(read.generation))
-        .filter(sessions::token_hash.eq(read.token_hash.as_bytes().as_slice()))
-        .filter(sessions::revoked_at.is_null());
-    let changed = diesel::update(unmoved)
-        .set((sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str())))
-        .execute(connection)?;
-    Ok(changed == 1)
-}
-
-/// Ends every sign-in of a user, but for one that may be spared; returns those that this call ended.
-///
-/// # Errors
-/// If the database cannot write.
-pub fn revoke_all(
-    connection: &mut Connection,
-    user: UserId,
-    spared: Option<SessionId>,
-    because: EndReason,
-    now: OffsetDateTime,
+    event: &Event,
 ) -> Result<Vec<SessionId>, StoreError> {
-    // One by one and in the order of their ids, as `touch` does: two transactions that lock several rows of one user in
-    // different orders would wait for each other.
+    let Some(user) = event.user else { return Ok(Vec::new()) };
+    let ended = match which {
+        Which::These(ids) => ids.iter().map(|id| (*id, None)).collect(),
+        Which::Unmoved(read) => vec![(read.id, Some(&**read))],
+        // In the order of their ids, as `touch` does: two transactions that lock several rows of one user in different
+        // orders would wait for each other.
+        Which::All { spared } => live_ids(connection, user)?
+            .into_iter()
+            .filter(|id| Some(*id) != *spared)
+            .map(|id| (id, None))
+            .collect::<Vec<_>>(),
+    };
+    let mut done = Vec::new();
+    for (id, unmoved) in ended {
+        if revoke(connection, user, id, unmoved, because, event.at)? {
+            done.push(id);
+        }
+    }
+    if because == EndReason::SignedOutEverywhere {
+        events::insert(connection, event)?;
+    } else {
+        for id in &done {
+            events::insert(connection, &event.clone().about(*id))?;
+        }
+    }
+    Ok(done)
+}
+
+fn live_ids(connection: &mut Connection, user: UserId) -> Result<Vec<SessionId>, StoreError> {
     let live = sessions::table
         .filter(sessions::user_id.eq(user.0))
         .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(seconds(now)))
         .order(sessions::id)
         .select(sessions::id)
         .load::<String>(connection)?;
-    let mut ended = Vec::new();
-    for id in live {
-        let id = id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))?;
-        if spared != Some(id) && revoke(connection, id, because, now)? {
-            ended.push(id);
-        }
-    }
-    Ok(ended)
+    live.iter().map(|id| id.parse().map_err(|_| StoreError::Corrupt("a session id of another form"))).collect()
+}
+
+fn revoke(
+    connection: &mut Connection,
+    user: UserId,
+    id: SessionId,
+    unmoved: Option<&Session>,
+    because: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let live = sessions::table
+        .find(id.to_string())
+        .filter(sessions::user_id.eq(user.0))
+        .filter(sessions::revoked_at.is_null());
+    let ended = (sessions::revoked_at.eq(seconds(now)), sessions::revoked_because.eq(because.as_str()));
+    let changed = match unmoved {
+        None => diesel::update(live).set(ended).execute(connection)?,
+        Some(read) => diesel::update(
+            live.filter(sessions::generation.eq(read.generation))
+                .filter(sessions::token_hash.eq(read.token_hash.as_bytes().as_slice())),
+        )
+        .set(ended)
+        .execute(connection)?,
+    };
+    Ok(changed == 1)
+}
+
+/// Claims the greeting for coming back after `away_from`; of all requests and processes one gets it.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn claim_welcome(
+    connection: &mut Connection,
+    id: SessionId,
+    away_from: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let unclaimed = sessions::welcomed_at.is_null().or(sessions::welcomed_at.assume_not_null().lt(seconds(away_from)));
+    let row = sessions::table.find(id.to_string()).filter(unclaimed);
+    Ok(diesel::update(row).set(sessions::welcomed_at.eq(seconds(away_from))).execute(connection)? == 1)
 }
 
 /// Writes down when sign-ins were last seen; never back in time.
@@ -288,19 +253,14 @@ pub fn touch(connection: &mut Connection, seen: &[(SessionId, OffsetDateTime)]) 
     Ok(())
 }
 
-/// Returns a user's sign-ins that were neither revoked nor reached their absolute end, the last used first.
+/// Returns a user's sessions that were not revoked, the last used first; whether they have expired is for the caller.
 ///
 /// # Errors
 /// If the database cannot read.
-pub fn live_of_user(
-    connection: &mut Connection,
-    user: UserId,
-    now: OffsetDateTime,
-) -> Result<Vec<Session>, StoreError> {
+pub fn unrevoked_of_user(connection: &mut Connection, user: UserId) -> Result<Vec<Session>, StoreError> {
     let rows = sessions::table
         .filter(sessions::user_id.eq(user.0))
         .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(seconds(now)))
         .order(sessions::last_seen_at.desc())
         .select(SessionRow::as_select())
         .load(connection)?;

@@ -1,4 +1,4 @@
-//! Connections to a SQLite file: opened with the pragmas that durability and patience ask for.
+//! Connections to a SQLite file: opened with the pragmas that durability and waiting for locks ask for.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 use diesel::{ConnectionError, QueryableByName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,7 +14,7 @@ use super::error::StoreError;
 
 /// How long a connection waits for another's lock; it comes first, because the first look at a file takes one already,
 /// and another process may be making it at this moment.
-const PATIENCE: &str = "PRAGMA busy_timeout = 2000;";
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 2000;";
 
 /// `synchronous=FULL` in WAL: what was answered survives power loss.
 ///
@@ -99,7 +99,7 @@ impl SqliteFile {
         let scheme = if path.starts_with('/') { "file://" } else { "file:" };
         let url = format!("{scheme}{}{how}", utf8_percent_encode(path, PLAIN));
         let mut connection = SqliteConnection::establish(&url)?;
-        connection.batch_execute(PATIENCE).map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
+        connection.batch_execute(BUSY_TIMEOUT).map_err(|error| ConnectionError::BadConnection(error.to_string()))?;
         Ok(connection)
     }
 }
@@ -130,6 +130,14 @@ pub(super) fn data_version(connection: &mut SqliteConnection) -> Result<i32, Sto
     }
     let row: Row = diesel::sql_query("PRAGMA data_version").get_result(connection)?;
     Ok(row.data_version)
+}
+
+/// Returns what the clock of a file says, in Unix seconds: that of the machine, as SQLite and its triggers read it.
+///
+/// # Errors
+/// If the database cannot be asked.
+pub(super) fn clock(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    Ok(diesel::select(diesel::dsl::sql::<BigInt>("unixepoch()")).get_result(connection)?)
 }
 
 /// Looks for damage; returns it in SQLite's own words.

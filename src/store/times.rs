@@ -2,7 +2,9 @@
 
 use time::OffsetDateTime;
 
+use super::Connection;
 use super::error::StoreError;
+use super::{postgres, sqlite};
 
 /// Reads a column.
 pub(super) fn moment(seconds: i64) -> Result<OffsetDateTime, StoreError> {
@@ -12,4 +14,12 @@ pub(super) fn moment(seconds: i64) -> Result<OffsetDateTime, StoreError> {
 /// Writes a column.
 pub(super) fn seconds(moment: OffsetDateTime) -> i64 {
     moment.unix_timestamp()
+}
+
+/// Returns what the clock of the database says, in Unix seconds: that of the machine where it is a file.
+pub(super) fn database_clock(connection: &mut Connection) -> Result<i64, StoreError> {
+    match connection {
+        Connection::Sqlite(file) => sqlite::clock(file),
+        Connection::Postgres(server) => postgres::clock(server),
+    }
 }

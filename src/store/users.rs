@@ -33,7 +33,7 @@ impl TryFrom<UserRow> for User {
             id: UserId(row.id),
             email: row.email,
             full_name: row.full_name,
-            role: Role::from_stored(&row.role),
+            role: Role::from(row.role),
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
             theft_noticed_at: row.theft_noticed_at.map(moment).transpose()?,
@@ -64,7 +64,7 @@ pub fn insert(
     password_hash: &str,
     now: OffsetDateTime,
 ) -> Result<Inserted, StoreError> {
-    let role = if is_first(connection)? { Role::Admin } else { Role::User };
+    let role = if is_first(connection)? { Role::ADMIN } else { Role::USER };
     let row = (
         users::email.eq(email.as_str()),
         users::full_name.eq(full_name.as_str()),
@@ -146,13 +146,29 @@ pub fn replace_password_hash(
     Ok(diesel::update(unchanged).set(users::password_hash.eq(new)).execute(connection)? == 1)
 }
 
-/// Tells whether a user may sign in now; a user who is gone may not.
+/// What must still hold when something is done in a user's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedUser {
+    /// Whether they may sign in at all.
+    pub is_active: bool,
+    /// The hash of their password.
+    pub password_hash: String,
+}
+
+/// Keeps a user's row from being changed by anybody else until the transaction ends, and returns what it holds.
+///
+/// Whoever begins a session or ends all of them locks the user first: so no session begins beside the end of all.
 ///
 /// # Errors
-/// If the database cannot read.
-pub fn is_active(connection: &mut Connection, user: UserId) -> Result<bool, StoreError> {
-    let active = users::table.find(user.0).select(users::is_active).get_result::<bool>(connection).optional()?;
-    Ok(active.unwrap_or(false))
+/// If the database has no answer.
+pub fn lock_row(connection: &mut Connection, user: UserId) -> Result<Option<LockedUser>, StoreError> {
+    let found = users::table.find(user.0).select((users::is_active, users::password_hash));
+    let row: Option<(bool, String)> = match connection {
+        // The writer's transaction holds the lock on all of the file already.
+        Connection::Sqlite(file) => found.get_result(file).optional()?,
+        Connection::Postgres(server) => found.for_no_key_update().get_result(server).optional()?,
+    };
+    Ok(row.map(|(is_active, password_hash)| LockedUser { is_active, password_hash }))
 }
 
 /// Writes down that one of a user's sign-ins was found in two hands.
@@ -171,6 +187,17 @@ pub fn theft_noticed(connection: &mut Connection, user: UserId, now: OffsetDateT
 pub fn theft_told(connection: &mut Connection, user: UserId, noticed: OffsetDateTime) -> Result<(), StoreError> {
     diesel::update(users::table.find(user.0)).set(users::theft_told_at.eq(seconds(noticed))).execute(connection)?;
     Ok(())
+}
+
+/// Writes down that a user is told by mail of the thefts that were noticed up to `noticed`, unless they were already;
+/// returns whether this call did.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn tell_of_theft(connection: &mut Connection, user: UserId, noticed: OffsetDateTime) -> Result<bool, StoreError> {
+    let untold = users::theft_told_at.is_null().or(users::theft_told_at.lt(seconds(noticed)).assume_not_null());
+    let user = users::table.find(user.0).filter(untold);
+    Ok(diesel::update(user).set(users::theft_told_at.eq(seconds(noticed))).execute(connection)? == 1)
 }
 
 /// Returns at most `limit` users with a theft that was noticed in `during` and that no mail has told them of.

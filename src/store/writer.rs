@@ -5,11 +5,15 @@
 //! of them, and durability (`synchronous=FULL`) costs next to nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use diesel::Connection as _;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
 
 use super::Connection;
 use super::error::StoreError;
@@ -18,14 +22,24 @@ use super::sqlite::SqliteFile;
 /// Writes that share a commit at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
 
+/// Writes of requests that may wait: some seconds of work for a slow disk. Past that they are refused after
+/// [`QUEUE_TIMEOUT`], so that a disk that stands still does not fill the memory.
+const QUEUE: usize = 1024;
+
+/// How long a write waits for room in the queue, as one waits for a connection to a server.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a write waits for its answer. One that has not begun by then is not begun any more.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+
 /// Begins, commits and rolls back on a connection of either kind.
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
 
 /// What is left to do for a write once its batch is committed or lost.
-type Settle = Box<dyn FnOnce(Result<(), BatchLost>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), BatchLost>) + Send>;
 
-/// One write: runs inside the transaction, answers after it.
-type Job = Box<dyn FnOnce(&mut Connection) -> Settle + Send>;
+/// One write: runs inside the transaction, answers after it; nothing if nobody waits for it any more.
+type Job = Box<dyn FnOnce(&mut Connection) -> Option<Answer> + Send>;
 
 /// Says that the transaction a write was part of did not commit.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +50,7 @@ struct BatchLost(String);
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: Option<Sender<Job>>,
+    room: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -48,35 +63,73 @@ impl Writer {
             .name("perennial-writer".to_owned())
             .spawn(move || work(connection, &queue))
             .map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), room: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
     }
 
-    /// Queues a write; `answer` is told of it once it is on disk, or is not, and dropped unasked if it was never begun.
-    ///
-    /// `answer` returns whether anybody still listened.
-    pub(super) fn submit<T: Send + 'static>(
+    /// Queues a write and waits until it is on disk.
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-        answer: impl FnOnce(Result<T, StoreError>) -> bool + Send + 'static,
-    ) {
-        let job: Job = Box::new(move |connection| {
+    ) -> Result<T, StoreError> {
+        let room = timeout(QUEUE_TIMEOUT, Arc::clone(&self.room).acquire_owned()).await;
+        let room = room
+            .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?
+            .map_err(|_| never_begun())?;
+        let (answer, answered) = oneshot::channel();
+        self.submit(move |connection| {
+            drop(room);
+            if answer.is_closed() {
+                return None;
+            }
             // A savepoint: a write that fails undoes itself and leaves the others of its batch alone.
             let written = connection.transaction(write);
-            Box::new(move |committed| {
-                let outcome = match (written, committed) {
-                    (Ok(value), Ok(())) => Ok(value),
-                    (Ok(_), Err(lost)) => Err(StoreError::Unavailable(Box::new(lost))),
-                    (Err(error), _) => Err(error),
-                };
-                if !answer(outcome) {
+            Some(Box::new(move |committed| {
+                if answer.send(outcome(written, committed)).is_err() {
                     tracing::debug!("nobody waited for the outcome of a write");
                 }
-            })
+            }))
         });
-        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(job).is_err()) {
+        match timeout(ANSWER_TIMEOUT, answered).await {
+            Ok(answer) => answer.map_err(|_| never_begun())?,
+            Err(_) => Err(StoreError::Unavailable("the disk does not answer".into())),
+        }
+    }
+
+    /// Queues a write and blocks this thread until it is on disk.
+    pub(super) fn write_blocking<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        self.submit(move |connection| {
+            let written = connection.transaction(write);
+            Some(Box::new(move |committed| {
+                if answer.send(outcome(written, committed)).is_err() {
+                    tracing::debug!("nobody waited for the outcome of a write");
+                }
+            }))
+        });
+        answered.recv().map_err(|_| never_begun())?
+    }
+
+    fn submit(&self, job: impl FnOnce(&mut Connection) -> Option<Answer> + Send + 'static) {
+        if self.jobs.as_ref().is_none_or(|jobs| jobs.send(Box::new(job)).is_err()) {
             tracing::error!("the writing thread is gone");
         }
     }
+}
+
+fn outcome<T>(written: Result<T, StoreError>, committed: Result<(), BatchLost>) -> Result<T, StoreError> {
+    match (written, committed) {
+        (Ok(value), Ok(())) => Ok(value),
+        (Ok(_), Err(lost)) => Err(StoreError::Unavailable(Box::new(lost))),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// A write that was dropped unrun: its batch could not begin.
+fn never_begun() -> StoreError {
+    StoreError::Unavailable("the write could not begin: the database is locked or the disk is full".into())
 }
 
 impl Drop for Writer {
@@ -95,16 +148,16 @@ impl Drop for Writer {
 
 fn work(mut connection: Connection, queue: &Receiver<Job>) {
     while let Ok(first) = queue.recv() {
-        let mut settles = Vec::new();
+        let mut answers = Vec::new();
         let batch = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1));
         // A panic in a query must not end all writing: the batch is lost, the thread goes on.
-        let committed = catch_unwind(AssertUnwindSafe(|| commit(&mut connection, batch, &mut settles)))
+        let committed = catch_unwind(AssertUnwindSafe(|| commit(&mut connection, batch, &mut answers)))
             .unwrap_or_else(|_| Err(BatchLost("a write panicked".to_owned())));
         if committed.is_err() {
             roll_back(&mut connection);
         }
-        for settle in settles {
-            settle(committed.clone());
+        for answer in answers {
+            answer(committed.clone());
         }
     }
 }
@@ -112,7 +165,7 @@ fn work(mut connection: Connection, queue: &Receiver<Job>) {
 fn commit(
     connection: &mut Connection,
     batch: impl Iterator<Item = Job>,
-    settles: &mut Vec<Settle>,
+    answers: &mut Vec<Answer>,
 ) -> Result<(), BatchLost> {
     // IMMEDIATE: a transaction that starts by reading and then wants to write would be refused without waiting.
     let begun = match connection {
@@ -125,7 +178,7 @@ fn commit(
         return Err(BatchLost(error.to_string()));
     }
     for job in batch {
-        settles.push(job(connection));
+        answers.extend(job(connection));
     }
     Transactions::commit_transaction(connection).map_err(|error| BatchLost(error.to_string()))
 }

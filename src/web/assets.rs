@@ -30,24 +30,24 @@ const HASH_CHARACTERS: usize = 12;
 
 /// A file as it goes out.
 #[derive(Debug, Clone)]
-pub(super) struct Asset {
+pub(crate) struct Asset {
     name: String,
     url: String,
-    pub(super) content_type: &'static str,
-    pub(super) plain: Bytes,
-    pub(super) gzip: Bytes,
+    pub(crate) content_type: &'static str,
+    pub(crate) plain: Bytes,
+    pub(crate) gzip: Bytes,
 }
 
 /// The files that every page refers to.
 #[derive(Debug, Clone)]
-pub(super) struct Assets {
+pub(crate) struct Assets {
     stylesheet: Asset,
     icon: Asset,
 }
 
 impl Assets {
     /// Reads the embedded files, each replaced by the one of the same name in `folder`, if there is one.
-    pub(super) fn load(folder: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn load(folder: Option<&Path>) -> io::Result<Self> {
         let mut styles = Vec::new();
         for (name, embedded) in STYLES {
             styles.extend_from_slice(&content(folder, name, embedded)?);
@@ -60,15 +60,15 @@ impl Assets {
     }
 
     /// Returns the file of a name.
-    pub(super) fn find(&self, name: &str) -> Option<&Asset> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Asset> {
         [&self.stylesheet, &self.icon].into_iter().find(|asset| asset.name == name)
     }
 
-    pub(super) fn stylesheet(&self) -> &str {
+    pub(crate) fn stylesheet(&self) -> &str {
         &self.stylesheet.url
     }
 
-    pub(super) fn icon(&self) -> &str {
+    pub(crate) fn icon(&self) -> &str {
         &self.icon.url
     }
 }

@@ -9,9 +9,9 @@ use cookie::{Cookie, SameSite};
 use memchr::memchr;
 use time::{Duration, OffsetDateTime};
 
-use crate::auth::{IssuedTokens, Presented};
 use crate::crypto::SignedValues;
 use crate::domain::id::{FormId, SessionId};
+use crate::session::{IssuedTokens, Presented, SolePair};
 
 /// Cookies of one name that are looked at: every one costs a hash, and a browser keeps 180 of a site at most, so nobody
 /// who plants cookies can put more of them before a good one.
@@ -19,20 +19,20 @@ const CANDIDATES: usize = 180;
 
 /// The names of the cookies of this origin, and how they are set.
 #[derive(Debug, Clone)]
-pub(super) struct CookieJar {
+pub(crate) struct CookieJar {
     secure: bool,
     access: &'static str,
     refresh: &'static str,
     form: &'static str,
 }
 
-/// The browser that is not signed in, and the sign-in it just lost.
+/// A browser that is not signed in, and the session that its user has just ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FormCookie {
+pub(crate) struct FormCookie {
     /// What its forms are bound to.
-    pub(super) id: FormId,
-    /// A sign-in whose end is still to be told on the sign-in page.
-    pub(super) ended: Option<SessionId>,
+    pub(crate) id: FormId,
+    /// A session whose end is still to be told on the sign-in page.
+    pub(crate) ended: Option<SessionId>,
 }
 
 impl FormCookie {
@@ -54,7 +54,7 @@ impl FormCookie {
 impl CookieJar {
     /// Names the cookies: with an https origin, the `__Host-` prefix keeps other hosts and plain HTTP from setting them
     /// (RFC 6265bis section 4.1.3.2).
-    pub(super) fn new(secure: bool) -> Self {
+    pub(crate) fn new(secure: bool) -> Self {
         let [access, refresh, form] = if secure {
             ["__Host-access_token", "__Host-keep_signed_in", "__Host-form"]
         } else {
@@ -64,7 +64,7 @@ impl CookieJar {
     }
 
     /// Reads the cookies that sign in.
-    pub(super) fn presented<'a>(&self, headers: &'a HeaderMap) -> Presented<'a> {
+    pub(crate) fn presented<'a>(&self, headers: &'a HeaderMap) -> Presented<'a> {
         let mut presented = Presented::default();
         for (name, value) in pairs(headers) {
             let found = if name == self.access.as_bytes() {
@@ -74,7 +74,7 @@ impl CookieJar {
             } else {
                 continue;
             };
-            // A value that is no text is still a cookie that was sent, and is to be cleared.
+            // A value that is no text verifies as nothing.
             let value = std::str::from_utf8(value).unwrap_or_default();
             if found.len() < CANDIDATES {
                 found.push(value);
@@ -83,34 +83,55 @@ impl CookieJar {
         presented
     }
 
+    /// Reads the cookies of a request that has one access token and at most one refresh token, as nearly every one has.
+    pub(crate) fn sole<'a>(&self, headers: &'a HeaderMap) -> Option<SolePair<'a>> {
+        let (mut access, mut refresh) = (None, None);
+        for (name, value) in pairs(headers) {
+            let found = if name == self.access.as_bytes() {
+                &mut access
+            } else if name == self.refresh.as_bytes() {
+                &mut refresh
+            } else {
+                continue;
+            };
+            if found.replace(value).is_some() {
+                return None;
+            }
+        }
+        Some(SolePair { access: access?, refresh })
+    }
+
     /// Reads the form cookie: the first that we signed.
-    pub(super) fn form(&self, headers: &HeaderMap, signed: &SignedValues) -> Option<FormCookie> {
+    pub(crate) fn form(&self, headers: &HeaderMap, signed: &SignedValues) -> Option<FormCookie> {
         pairs(headers)
             .filter(|(name, _)| *name == self.form.as_bytes())
             .take(CANDIDATES)
             .find_map(|(_, value)| FormCookie::decode(&signed.verify(std::str::from_utf8(value).ok()?)?))
     }
 
-    /// Writes the cookies of a sign-in that began or was renewed at `now`.
-    pub(super) fn set_tokens(&self, headers: &mut HeaderMap, tokens: &IssuedTokens, now: OffsetDateTime) {
-        let life = |end: OffsetDateTime| tokens.kept.then(|| end - now);
+    /// Writes the cookies of a session that began or was renewed.
+    pub(crate) fn set_tokens(&self, headers: &mut HeaderMap, tokens: &IssuedTokens) {
+        let life = |end: OffsetDateTime| tokens.kept.then(|| end - tokens.issued_at);
         self.append(headers, self.access, &tokens.access, life(tokens.access_expires_at));
         if let Some(refresh) = &tokens.refresh {
             self.append(headers, self.refresh, refresh, life(tokens.session_expires_at));
         }
     }
 
-    /// Takes the cookies of a sign-in away.
-    pub(super) fn clear_tokens(&self, headers: &mut HeaderMap) {
+    /// Takes the cookies of a session away: only the answer to the visitor's own sign-out does.
+    pub(crate) fn clear_tokens(&self, headers: &mut HeaderMap) {
         for name in [self.access, self.refresh] {
             self.append(headers, name, "", Some(Duration::ZERO));
         }
     }
 
     /// Writes the form cookie, or takes it away.
-    pub(super) fn set_form(&self, headers: &mut HeaderMap, form: Option<FormCookie>, signed: &SignedValues) {
+    pub(crate) fn set_form(&self, headers: &mut HeaderMap, form: Option<FormCookie>, signed: &SignedValues) {
         match form {
-            Some(form) => self.append(headers, self.form, &signed.sign(&form.encode()), None),
+            Some(form) => match signed.sign(&form.encode()) {
+                Ok(value) => self.append(headers, self.form, &value, None),
+                Err(error) => tracing::warn!(%error, "an answer went out without its form cookie"),
+            },
             None => self.append(headers, self.form, "", Some(Duration::ZERO)),
         }
     }
@@ -127,13 +148,6 @@ impl CookieJar {
             Err(_) => tracing::error!(cookie = name, "a cookie has a value that no header can carry"),
         }
     }
-}
-
-/// Returns the `Cookie` header of a request that has exactly one.
-pub(super) fn sole_header(headers: &HeaderMap) -> Option<&[u8]> {
-    let mut all = headers.get_all(COOKIE);
-    let sole = all.next()?;
-    all.next().is_none().then_some(sole.as_bytes())
 }
 
 /// Splits every `Cookie` header into names and values, as bytes.

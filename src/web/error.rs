@@ -7,14 +7,14 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::auth::AuthError;
-use crate::crypto::HashError;
-use crate::domain::local_path::LocalPath;
+use crate::crypto::{HashError, IssueError, NoSigningKey};
+use crate::session::SessionError;
 use crate::store::StoreError;
+use crate::web::local_path::LocalPath;
 
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
 /// passwords.
-pub(super) const RETRY_SECONDS: u32 = 5;
+pub(crate) const RETRY_SECONDS: u32 = 5;
 
 /// What stays readable in a `next` parameter.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -45,8 +45,8 @@ pub enum WebError {
     TooSlow,
     /// An account that strangers may not make.
     RegistrationClosed,
-    /// The database, or the password pool, has no answer now.
-    Unavailable(AuthError),
+    /// The database, or the password pool, has no answer now, or this process lacks the key that signs.
+    Unavailable(SessionError),
     /// The password pool's queue is full.
     Busy,
     /// A fault of ours; the source goes to the log and never to a page.
@@ -73,17 +73,28 @@ impl std::error::Error for WebError {
     }
 }
 
-impl From<AuthError> for WebError {
-    fn from(error: AuthError) -> Self {
+impl From<SessionError> for WebError {
+    fn from(error: SessionError) -> Self {
         match error {
-            AuthError::Hash(HashError::Busy) => Self::Busy,
-            // A row that cannot be will be there at the next try too.
-            AuthError::Store(StoreError::Corrupt(_)) => Self::Internal(Box::new(error)),
-            AuthError::Store(_) | AuthError::Hash(HashError::Stopped) => Self::Unavailable(error),
-            AuthError::Hash(HashError::Bcrypt(_)) | AuthError::Issue(_) | AuthError::Random(_) => {
+            SessionError::Hash(HashError::Busy) => Self::Busy,
+            // The next try would find the same.
+            SessionError::Store(StoreError::Corrupt(_) | StoreError::Query(_)) => Self::Internal(Box::new(error)),
+            SessionError::Store(_)
+            | SessionError::Hash(HashError::Stopped)
+            | SessionError::Key(_)
+            | SessionError::Issue(IssueError::Key(_))
+            | SessionError::Unsure => Self::Unavailable(error),
+            SessionError::SignedOut => Self::SignInRequired { next: None, json: false },
+            SessionError::Hash(HashError::Bcrypt(_)) | SessionError::Issue(_) | SessionError::Random(_) => {
                 Self::Internal(Box::new(error))
             }
         }
+    }
+}
+
+impl From<NoSigningKey> for WebError {
+    fn from(error: NoSigningKey) -> Self {
+        Self::Unavailable(error.into())
     }
 }
 

@@ -7,17 +7,19 @@ use super::error::RETRY_SECONDS;
 use super::site::Site;
 
 /// `GET /healthz`: the process answers.
-pub(super) async fn alive() -> HttpResponse {
+pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")
 }
 
-/// `GET /readyz`: the database answers, and the process is not about to end.
-pub(super) async fn ready(site: web::Data<Site>) -> HttpResponse {
+/// `GET /readyz`: the database answers, this process has the key that signs and the right time, and is not about to end.
+pub(crate) async fn ready(site: web::Data<Site>) -> HttpResponse {
     let why = if site.is_draining() {
-        "stopping"
-    } else if let Err(error) = site.auth.ping().await {
+        "stopping".to_owned()
+    } else if let Err(reason) = site.sessions.node().check() {
+        reason.to_string()
+    } else if let Err(error) = site.sessions.ping().await {
         tracing::warn!(%error, "not ready");
-        "the database does not answer"
+        "the database does not answer".to_owned()
     } else {
         return alive().await;
     };

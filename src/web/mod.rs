@@ -1,25 +1,24 @@
 //! All HTTP, and no SQL.
 
 mod assets;
-mod browser_names;
-mod client_info;
 mod cookies;
 mod error;
 mod extract;
 mod forms;
 mod health;
+mod local_path;
 mod middleware;
 mod pages;
-mod recent;
+mod request_auth;
 mod routes;
 mod site;
 mod static_files;
-mod visit;
-mod words;
 
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser};
 pub use forms::{FormToken, SubmittedForm};
-pub use middleware::guard;
-pub use routes::{Access, ROUTES, Route, configure};
+pub use middleware::authenticate;
+pub use routes::configure;
+#[cfg(feature = "internals")]
+pub use routes::{Access, ROUTES, Route};
 pub use site::{Site, SiteParts};

@@ -8,7 +8,6 @@ use actix_web::{Resource, guard};
 use super::error::WebError;
 use super::health;
 use super::pages::handlers;
-use super::recent::Recent;
 use super::site::Site;
 use super::static_files;
 
@@ -76,7 +75,7 @@ pub static ROUTES: &[Route] = &[
 pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     let folder = site.static_dir.clone();
     // This runs once for each worker, and gives it a copy.
-    config.app_data(web::Data::new(Site::clone(&site))).app_data(Recent::new());
+    config.app_data(web::Data::new(Site::clone(&site)));
     for route in ROUTES {
         let methods = route.methods;
         let resource = (route.build)(web::resource(route.path));

@@ -11,15 +11,15 @@ use ipnet::IpNet;
 use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
-use crate::auth::{Auth, Grant};
-use crate::config::{PublicUrl, Registration};
 use crate::crypto::{FormBinding, FormTokens, SignedValues};
+use crate::domain::public_url::PublicUrl;
+use crate::session::{Identity, Sessions};
 
 /// What the composition root brings.
 #[derive(Debug)]
 pub struct SiteParts {
     /// The use cases.
-    pub auth: Arc<Auth>,
+    pub sessions: Sessions,
     /// The tokens in forms.
     pub form_tokens: FormTokens,
     /// The signature of the form cookie.
@@ -27,7 +27,7 @@ pub struct SiteParts {
     /// The one origin.
     pub public_url: PublicUrl,
     /// Whether strangers may make an account.
-    pub registration: Registration,
+    pub registration_open: bool,
     /// Code points of a new password at least.
     pub password_min_length: usize,
     /// Whose word on a client's address is believed.
@@ -44,18 +44,18 @@ pub struct SiteParts {
 /// goes back and forth between the caches of their processors, and that costs more than a look into the cookies.
 #[derive(Debug, Clone)]
 pub struct Site {
-    pub(crate) auth: Arc<Auth>,
-    pub(super) form_tokens: FormTokens,
-    pub(super) form_cookie: SignedValues,
-    pub(super) jar: CookieJar,
-    pub(super) assets: Assets,
-    pub(super) public_url: PublicUrl,
-    pub(super) origin: HeaderValue,
-    pub(super) registration: Registration,
-    pub(super) password_min_length: usize,
-    pub(super) trusted_proxies: Vec<IpNet>,
-    pub(super) static_dir: Option<PathBuf>,
-    pub(super) debug_auth: bool,
+    pub(crate) sessions: Sessions,
+    pub(crate) form_tokens: FormTokens,
+    pub(crate) form_cookie: SignedValues,
+    pub(crate) jar: CookieJar,
+    pub(crate) assets: Assets,
+    pub(crate) public_url: PublicUrl,
+    pub(crate) origin: HeaderValue,
+    pub(crate) registration_open: bool,
+    pub(crate) password_min_length: usize,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) static_dir: Option<PathBuf>,
+    pub(crate) debug_auth: bool,
     draining: Arc<AtomicBool>,
 }
 
@@ -68,14 +68,14 @@ impl Site {
         let assets = Assets::load(parts.static_dir.as_deref())?;
         let origin = HeaderValue::from_str(parts.public_url.as_str()).map_err(std::io::Error::other)?;
         Ok(Self {
-            auth: parts.auth,
+            sessions: parts.sessions,
             form_tokens: parts.form_tokens,
             form_cookie: parts.form_cookie,
             jar: CookieJar::new(parts.public_url.is_secure()),
             assets,
             public_url: parts.public_url,
             origin,
-            registration: parts.registration,
+            registration_open: parts.registration_open,
             password_min_length: parts.password_min_length,
             trusted_proxies: parts.trusted_proxies,
             static_dir: parts.static_dir,
@@ -88,14 +88,15 @@ impl Site {
     ///
     /// # Errors
     /// If Perennial is not configured in the application.
-    pub(super) fn of(request: &HttpRequest) -> Result<web::Data<Self>, WebError> {
+    pub(crate) fn of(request: &HttpRequest) -> Result<web::Data<Self>, WebError> {
         let site = request.app_data::<web::Data<Self>>().cloned();
         site.ok_or_else(|| WebError::Internal("configure the application with perennial's routes".into()))
     }
 
-    /// Returns the token that forms carry on the pages of a sign-in.
-    pub(super) fn form_token_of<'a>(&self, grant: &'a Grant) -> &'a str {
-        grant.form_token(|| self.form_tokens.written(FormBinding::Session(grant.session.id)))
+    /// Returns the token that forms carry on the pages of a session; empty where this process has just lost the key that
+    /// signs, and takes no form either.
+    pub(crate) fn form_token_of<'a>(&self, identity: &'a Identity) -> &'a str {
+        identity.form_token(|| self.form_tokens.written(FormBinding::Session(identity.session())).ok())
     }
 
     /// Says that the process is about to end: readiness turns 503, and kept connections are wound down.
@@ -104,7 +105,7 @@ impl Site {
     }
 
     /// Tells whether the process is about to end.
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
     }
 }

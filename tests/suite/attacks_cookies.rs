@@ -71,10 +71,18 @@ async fn other_installation() -> TestApp {
 }
 
 #[actix_web::test]
-async fn forged_cookies_are_taken_away() {
-    let app = TestApp::start().await;
-    let answer = with_cookies(&app, "access_token=x; keep_signed_in=y").await;
-    assert_eq!(answer.cleared(), ["access_token", "keep_signed_in"]);
+async fn cookies_that_no_key_verifies_are_as_if_not_there_and_left_alone() {
+    let (app, other) = (TestApp::start().await, other_installation().await);
+    let stranger = other.signed_in().await.cookie_header();
+    let nothing = app.browser().get("/dashboard").await;
+    for header in ["access_token=x; keep_signed_in=y", "access_token=; keep_signed_in=", &stranger] {
+        let answer = with_cookies(&app, header).await;
+        assert!(is_refused(&answer), "{header}");
+        assert_eq!((answer.cookies(), answer.bytes), (Vec::new(), nothing.bytes.clone()), "{header}");
+        let login = app.browser().with_header("cookie", header).get("/login").await;
+        assert_eq!((login.status, login.set(), login.cleared()), (StatusCode::OK, vec!["form".to_owned()], Vec::new()));
+        assert!(!login.says("class=\"notice"), "{header}");
+    }
 }
 
 #[actix_web::test]
@@ -174,8 +182,12 @@ async fn no_two_sign_ins_can_be_mixed() {
     mixed.put("keep_signed_in", &other.cookie("keep_signed_in"));
     let page = mixed.get("/dashboard").await;
     assert!(page.says("Welcome, Grace") && !page.says("Ada"), "the refresh token has the last word");
-    assert_eq!(page.set(), ["access_token", "keep_signed_in"]);
-    assert!(mixed.get("/dashboard").await.says("Welcome, Grace"));
+    assert_eq!(page.set(), ["access_token"], "the refresh token is fresh, and takes its own access token along");
+    assert_ne!(mixed.cookie("access_token"), owner.cookie("access_token"));
+    for _ in 0..3 {
+        assert!(mixed.get("/dashboard").await.says("Welcome, Grace"));
+        app.advance(Duration::minutes(15));
+    }
     assert!(owner.is_signed_in().await);
 }
 

@@ -16,7 +16,9 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 fn start(folder: &tempfile::TempDir) -> (Server, String) {
-    let server = Launch::in_folder(folder.path()).set("ACCESS_TOKEN_TTL", "2s").start();
+    let launch = Launch::in_folder(folder.path()).set("ACCESS_TOKEN_TTL", "2s");
+    // So that what was issued a moment ago is renewed within a life that a test can wait out.
+    let server = launch.set("REUSE_GRACE", "0s").start();
     let url = format!("http://localhost:{}", server.address.port());
     (server, url)
 }

@@ -60,7 +60,7 @@ fn help_shows_every_setting_with_its_default_and_no_secret() {
         assert!(about.contains(&format!("[env: {name}]")), "{name}: {about}");
         assert!(about.contains(default), "{name}: {about}");
     }
-    for command in ["serve", "migrate", "secret", "doctor"] {
+    for command in ["serve", "migrate", "secret", "node", "doctor"] {
         assert!(help.contains(&format!(" {command} ")), "{command}");
     }
     assert_eq!(files(folder.path()), [""; 0]);
@@ -244,7 +244,7 @@ fn doctor_finds_what_is_to_be_mended_and_changes_nothing() {
     let before = make_database(folder.path());
     let sound = run(folder.path(), "doctor");
     assert_eq!((sound.code(), sound.stderr.as_str()), (Some(0), ""), "{sound:?}");
-    for subject in ["settings", "keys", "database", "clock"] {
+    for subject in ["settings", "keys", "database", "nodes", "mail", "clock"] {
         assert!(sound.stdout.contains(&format!("ok    {subject}: ")), "{sound:?}");
     }
     let key = fs::read_to_string(folder.path().join("perennial.key")).unwrap();

@@ -52,7 +52,11 @@ async fn ending_another_sign_in_ends_it_at_once_and_it_says_why() {
     assert!(!phone.is_signed_in().await);
     let login = phone.get("/login").await;
     assert!(login.says("This sign-in was ended from another device"), "{}", login.body());
-    assert!(!phone.get("/login").await.says("ended from another device"), "it is said once");
+    assert_eq!(login.set(), ["form"], "no cookie of the sign-in is touched");
+    assert!(phone.get("/login").await.says("ended from another device"), "it is said as long as the browser brings it");
+    phone.sign_in().await;
+    phone.sign_out().await;
+    assert!(!phone.get("/login").await.says("ended from another device"), "and no longer");
     assert!(desk.is_signed_in().await);
     assert!(offered(&desk).await.is_empty());
     assert_eq!(app.rows().events_of("session_revoked")[0].detail("session"), *id);

@@ -27,6 +27,7 @@ fn a_kill_at_any_moment_costs_nobody_a_sign_in() {
     let launch = launch.set("REUSE_GRACE", "0s").set("ACCESS_TOKEN_TTL", "1s");
     let mut server = launch.start();
     Client::of(&server).register("ada");
+    Rows::of(folder.path()).age_every_rotation();
     let mut clients = [(); CLIENTS].map(|()| Client::of(&server));
     for client in &mut clients {
         assert_eq!(client.sign_in("ada").status, 303);

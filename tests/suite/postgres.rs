@@ -10,31 +10,44 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 24] = [
+const SUBJECTS: [&str; 37] = [
     "access_coverage::",
+    "acting::",
     "attacks_cookies::",
     "attacks_forms::",
     "attacks_input::",
     "attacks_next::",
     "attacks_tokens::",
     "audit::",
+    "clocks::",
     "devices::",
+    "double_click::",
     "fields::",
+    "hands_on_sql::",
+    "hang_up::",
     "json::",
     "keep::",
     "keys::",
     "kill::",
-    "model::walks::",
+    "losses::",
+    "model::on_disk::",
+    "node_commands::",
+    "node_keys::",
+    "other_keys::",
     "outages::",
+    "outbox::",
     "pages::",
     "promise_http::",
     "retention::",
     "revocation::",
     "rotation::",
     "rough_requests::",
+    "several_cookies::",
     "slow_answers::",
+    "stopped::",
     "theft::",
     "upgrade::",
+    "welcome::",
 ];
 
 /// Runs the suite's own program again, with every database on the server.
@@ -66,12 +79,12 @@ fn the_command_line_works_on_a_server() {
     let fresh = run(&url, "doctor");
     assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
     assert!(
-        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 2 migrations"),
+        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 3 migrations"),
         "{fresh:?}"
     );
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(Rows::at(&url).number(tables), 0, "doctor changes nothing");
-    assert_eq!(run(&url, "migrate").stdout, "Applied 20261121000001\nApplied 20261121000002\n");
+    assert_eq!(run(&url, "migrate").stdout, "Applied 20261121000001\nApplied 20261121000002\nApplied 20261121000003\n");
     assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
     assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));
     assert!(run(&url, "cleanup").stdout.starts_with("Deleted 0 sign-ins"));

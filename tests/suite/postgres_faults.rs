@@ -195,7 +195,8 @@ fn a_process_can_be_stopped_while_its_server_says_nothing() {
 fn whoever_finds_a_connection_cut_spares_the_others_the_same() {
     let postgres = Postgres::start();
     let (database, _) = Database::open(&postgres.database("perennial").parse().unwrap()).unwrap();
-    let backends = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'perennial'";
+    let backends =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'perennial%'";
     for cut_at_commit in [false, true] {
         let all = Barrier::new(CONNECTIONS);
         thread::scope(|scope| {
@@ -248,6 +249,7 @@ fn requests_that_wait_for_a_lock_hold_nobody_else_up() {
     let mut renewing = cluster.client(0);
     assert_eq!(renewing.sign_in("ada").status, 303);
     renewing.jar.remove(ACCESS);
+    rows.age_rotations();
     rows.execute("BEGIN; SELECT 1 FROM sessions FOR UPDATE");
     let stopwatch = Stopwatch::start();
     let answer = renewing.get("/dashboard").unwrap();
@@ -368,6 +370,7 @@ fn a_server_that_takes_no_writes_signs_nobody_out() {
     let form_token = stranger.form_token("/login");
     let fields = [("email", "ada@example.org"), ("password", PASSWORD), ("form_token", &form_token)];
     let mut rows = cluster.prompt();
+    rows.age_rotations();
     rows.execute("ALTER SYSTEM SET default_transaction_read_only = on");
     rows.execute("SELECT pg_reload_conf()");
     let refused = until("a sign-in that cannot be written", || {

@@ -36,7 +36,7 @@ fn what_goes_to_the_server_is_encrypted_and_goes_to_the_right_one() {
     client.register("ada");
     assert!(client.is_signed_in());
     let mut rows = Rows::at(&url);
-    let of_server = "FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'perennial'";
+    let of_server = "FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name LIKE 'perennial%'";
     assert!(rows.number(&format!("SELECT count(*) {of_server} AND ssl")) >= 2);
     assert_eq!(rows.number(&format!("SELECT count(*) {of_server} AND NOT ssl")), 0);
 

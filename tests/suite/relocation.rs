@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::support::Rows;
 use crate::support::client::{ACCESS, Client, REFRESH};
+use crate::support::patience::next_second;
 use crate::support::postgres::Postgres;
 use crate::support::server::{Finished, Launch, empty_folder, free_port};
 use crate::support::traffic::while_browsing;
@@ -31,6 +32,10 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     }
     let before_sign_out = gone.clone();
     gone.sign_out();
+    Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())).execute(
+        "INSERT INTO outbox (message_id, recipient, subject, created_at, expires_at, refused_at, refusal, text, html) \
+         VALUES ('a1', 'ada@example.org', 'Refused', 1, 1, 1, '550 nobody here', '', '')",
+    );
     let finished = while_browsing(&mut clients, |traffic| {
         traffic.renewed_by_all(3);
         relocate(&launch, "sqlite://perennial.db", &to)
@@ -42,6 +47,7 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     // What still runs on the file shows its pages, and gives nothing out that the server would not know.
     let held = clients[0].jar.get(REFRESH).map(str::to_owned);
     clients[0].jar.remove(ACCESS);
+    next_second();
     let answer = clients[0].get("/dashboard").unwrap();
     assert_eq!((answer.status, answer.sets(ACCESS), answer.sets(REFRESH)), (200, false, false));
     assert_eq!(clients[0].jar.get(REFRESH), held.as_deref());
@@ -52,7 +58,7 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     assert!(refused.complaint().contains("moved to PostgreSQL: set DATABASE_URL"), "{refused:?}");
 
     let (mut file, mut rows) = (Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())), Rows::at(&to));
-    for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers"] {
+    for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers", "outbox"] {
         assert_eq!(file.count(table), rows.count(table), "{table}");
     }
     let generations = "SELECT CAST(sum(generation) AS BIGINT) FROM sessions";
@@ -61,6 +67,7 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     let key = fs::read_to_string(folder.path().join("perennial.key")).unwrap();
     let moved = launch.set("DATABASE_URL", &to).set("JWT_SECRET_KEY", &key);
     let server = moved.start();
+    rows.age_rotations();
     for client in &mut clients {
         client.jar.remove(ACCESS);
         let answer = client.get("/dashboard").unwrap();

@@ -1,9 +1,12 @@
-//! What is ended opens nothing, at once and everywhere; and the sign-in page says why, once.
+//! What is ended opens nothing, at once and everywhere; and the sign-in page says why.
 
 use actix_web::http::StatusCode;
 use time::Duration;
 
 use crate::support::{Browser, EMAIL, PASSWORD, TestApp};
+
+/// When a sign-in that is not used any more ends: two minutes past its idle life.
+const IDLE: Duration = Duration::minutes(14 * 24 * 60 + 2);
 
 /// Opens the sign-in page twice: the first says `heading`, the second does not.
 async fn assert_told_once(browser: &Browser, heading: &str) {
@@ -11,6 +14,30 @@ async fn assert_told_once(browser: &Browser, heading: &str) {
     assert_eq!(first.status, StatusCode::OK);
     assert!(first.says(heading), "{heading:?} is missing in {}", first.body());
     assert!(!browser.get("/login").await.says(heading), "{heading:?} was told twice");
+}
+
+/// Opens the sign-in page again and again: it says `heading` as long as the browser brings the cookies of what is over,
+/// which no answer takes away.
+async fn assert_told_while_brought(browser: &Browser, heading: &str) {
+    let held = ["access_token", "keep_signed_in"].map(|name| browser.cookie(name));
+    for _ in 0..3 {
+        let page = browser.get("/login").await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.says(heading), "{heading:?} is missing in {}", page.body());
+        assert!(page.cookies().iter().all(|cookie| cookie.name == "form"), "{:?}", page.cookies());
+        assert!(!browser.is_signed_in().await);
+    }
+    assert_eq!(["access_token", "keep_signed_in"].map(|name| browser.cookie(name)), held);
+}
+
+/// Does the same, and sees that the next sign-in is the end of it.
+async fn assert_told_until_the_next_sign_in(browser: &Browser, heading: &str) {
+    assert_told_while_brought(browser, heading).await;
+    browser.sign_in().await;
+    assert!(browser.is_signed_in().await);
+    browser.forget("access_token");
+    browser.forget("keep_signed_in");
+    assert!(!browser.get("/login").await.says(heading), "{heading:?} is told of nothing");
 }
 
 #[actix_web::test]
@@ -105,7 +132,7 @@ async fn a_user_who_is_deactivated_in_the_database_is_out() {
     app.rows().execute("UPDATE users SET is_active = FALSE");
     app.catch_up();
     assert!(!browser.is_signed_in().await);
-    assert_told_once(&browser, "This account is deactivated").await;
+    assert_told_while_brought(&browser, "This account is deactivated").await;
 }
 
 #[actix_web::test]
@@ -115,7 +142,7 @@ async fn a_deactivated_user_is_out_by_the_refresh_token_too() {
     app.rows().execute("UPDATE users SET is_active = FALSE");
     app.advance(Duration::hours(1));
     assert!(!browser.is_signed_in().await);
-    assert_told_once(&browser, "This account is deactivated").await;
+    assert_told_while_brought(&browser, "This account is deactivated").await;
 }
 
 #[actix_web::test]
@@ -149,7 +176,8 @@ async fn a_user_who_is_deleted_is_out() {
     app.rows().execute("DELETE FROM users");
     app.catch_up();
     let answer = browser.get("/dashboard").await;
-    assert_eq!((answer.status, answer.cleared().len()), (StatusCode::SEE_OTHER, 2));
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login?next=%2Fdashboard"));
+    assert_eq!(answer.cookies(), [], "no cookie is touched");
 }
 
 #[actix_web::test]
@@ -159,7 +187,8 @@ async fn a_sign_in_whose_row_is_deleted_is_over() {
     app.rows().execute("DELETE FROM sessions");
     app.catch_up();
     let answer = browser.get("/dashboard").await;
-    assert_eq!((answer.status, answer.cleared().len()), (StatusCode::SEE_OTHER, 2));
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login?next=%2Fdashboard"));
+    assert_eq!(answer.cookies(), [], "no cookie is touched");
 }
 
 #[actix_web::test]
@@ -197,7 +226,7 @@ async fn every_device_is_told_that_one_has_signed_out_everywhere() {
     browser.submit("/dashboard", "/logout/everywhere", &[]).await;
     assert_told_once(&browser, "You have signed out everywhere").await;
     assert!(!phone.is_signed_in().await);
-    assert_told_once(&phone, "You have signed out everywhere").await;
+    assert_told_until_the_next_sign_in(&phone, "You have signed out everywhere").await;
 }
 
 #[actix_web::test]
@@ -208,16 +237,16 @@ async fn the_sign_in_page_says_that_a_sign_in_has_expired() {
     browser.sign_in_for_this_session().await;
     app.advance(Duration::hours(24));
     assert!(!browser.is_signed_in().await);
-    assert_told_once(&browser, "Your sign-in has expired").await;
+    assert_told_until_the_next_sign_in(&browser, "Your sign-in has expired").await;
 }
 
 #[actix_web::test]
 async fn the_sign_in_page_says_that_a_pause_was_too_long() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
-    app.advance(Duration::days(14));
+    app.advance(IDLE);
     assert!(!browser.is_signed_in().await);
-    assert_told_once(&browser, "You were signed out after a long pause").await;
+    assert_told_until_the_next_sign_in(&browser, "You were signed out after a long pause").await;
 }
 
 #[actix_web::test]
@@ -231,7 +260,7 @@ async fn the_sign_in_page_says_that_a_copy_was_used() {
     }
     assert!(!thief.is_signed_in().await);
     assert!(!browser.is_signed_in().await);
-    assert_told_once(&browser, "This sign-in was ended to keep you safe").await;
+    assert_told_until_the_next_sign_in(&browser, "This sign-in was ended to keep you safe").await;
 }
 
 #[actix_web::test]
@@ -246,17 +275,18 @@ async fn the_sign_in_page_says_what_another_device_or_a_new_password_ended() {
         app.rows().execute(&format!("UPDATE sessions SET revoked_at = created_at, revoked_because = '{stored}'"));
         app.catch_up();
         assert!(!browser.is_signed_in().await);
-        assert_told_once(&browser, heading).await;
+        assert_told_until_the_next_sign_in(&browser, heading).await;
     }
 }
 
 #[actix_web::test]
-async fn the_reason_is_told_where_the_sign_in_page_is_opened_at_once() {
+async fn the_reason_is_told_where_the_sign_in_page_is_the_first_to_be_opened() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
-    app.advance(Duration::days(14));
-    assert_told_once(&browser, "You were signed out after a long pause").await;
-    assert!(!browser.holds("keep_signed_in"));
+    app.advance(IDLE);
+    let page = browser.get("/login").await;
+    assert!(page.says("You were signed out after a long pause"), "{}", page.body());
+    assert_eq!((page.set(), page.cleared()), (vec!["form".to_owned()], Vec::new()));
 }
 
 #[actix_web::test]

@@ -4,15 +4,18 @@ use actix_web::http::{Method, StatusCode};
 use futures_util::future::join_all;
 use time::Duration;
 
-use crate::support::{Browser, TestApp};
+use crate::support::{Browser, TestApp, hex};
 
 const BOTH: [&str; 2] = ["access_token", "keep_signed_in"];
 
 /// Longer than an access token lives.
 const EXPIRED: Duration = Duration::minutes(15);
 
-/// Just longer than the grace in which the token just replaced still signs in.
-const PAST_GRACE: Duration = Duration::seconds(31);
+/// The window in which nothing rotates again and the token just replaced still signs in: four times the grace.
+const WINDOW: Duration = Duration::minutes(2);
+
+/// Just longer than that.
+const PAST_WINDOW: Duration = Duration::seconds(121);
 
 fn generation(app: &TestApp) -> i64 {
     app.rows().number("SELECT generation FROM sessions ORDER BY created_at LIMIT 1")
@@ -59,7 +62,7 @@ async fn the_token_just_replaced_signs_a_parallel_tab_in_without_another_refresh
     app.advance(EXPIRED);
     let tab = browser.clone();
     browser.get("/dashboard").await;
-    app.advance(Duration::seconds(30));
+    app.advance(WINDOW);
     let answer = tab.get("/dashboard").await;
     assert_eq!((answer.status, answer.set()), (StatusCode::OK, vec!["access_token".to_owned()]));
     assert!(tab.is_signed_in().await && browser.is_signed_in().await);
@@ -67,20 +70,42 @@ async fn the_token_just_replaced_signs_a_parallel_tab_in_without_another_refresh
 }
 
 #[actix_web::test]
-async fn a_lost_answer_is_made_up_for_by_a_new_secret_in_the_same_generation() {
+async fn nobody_rotates_twice_within_the_window() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
+    browser.get("/dashboard").await;
+    let refresh = browser.cookie("keep_signed_in");
+    for _ in 0..4 {
+        app.advance(WINDOW / 4);
+        browser.forget("access_token");
+        let answer = browser.get("/dashboard").await;
+        assert_eq!((answer.status, answer.set()), (StatusCode::OK, vec!["access_token".to_owned()]));
+    }
+    assert_eq!((generation(&app), browser.cookie("keep_signed_in")), (1, refresh));
+    app.advance(PAST_WINDOW - WINDOW);
+    browser.forget("access_token");
+    assert_eq!((browser.get("/dashboard").await.set(), generation(&app)), (BOTH.map(String::from).into(), 2));
+}
+
+#[actix_web::test]
+async fn a_lost_answer_is_made_up_for_by_a_new_secret_of_the_next_generation() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    let previous = format!("SELECT {} FROM sessions", hex("previous_hash"));
+    app.advance(EXPIRED);
     let before = browser.clone();
     browser.get("/dashboard").await;
+    let (lost, predecessor) = (browser.clone(), app.rows().text(&previous));
     browser.restore(&before);
-    app.advance(PAST_GRACE);
+    app.advance(PAST_WINDOW);
     let answer = browser.get("/dashboard").await;
     assert_eq!((answer.status, answer.set()), (StatusCode::OK, BOTH.map(String::from).into()));
-    assert_eq!(generation(&app), 1);
+    assert_eq!((generation(&app), app.rows().text(&previous)), (2, predecessor), "the predecessor stays");
     app.advance(EXPIRED);
     assert!(browser.is_signed_in().await);
-    assert_eq!(generation(&app), 2);
+    assert_eq!(generation(&app), 3);
+    assert!(!by_refresh_alone(&lost).is_signed_in().await, "the lost secret is dead");
 }
 
 #[actix_web::test]
@@ -90,16 +115,17 @@ async fn answers_may_be_lost_again_and_again() {
     app.advance(EXPIRED);
     for _ in 0..5 {
         let before = browser.clone();
-        assert_eq!(browser.get("/dashboard").await.status, StatusCode::OK);
+        assert_eq!(browser.get("/dashboard").await.set(), BOTH);
         browser.restore(&before);
-        app.advance(PAST_GRACE);
+        app.advance(PAST_WINDOW);
     }
     assert!(browser.is_signed_in().await);
+    assert_eq!(generation(&app), 6);
     assert!(app.rows().events_of("refresh_token_replayed").is_empty());
 }
 
 #[actix_web::test]
-async fn an_answer_lost_within_the_grace_is_made_up_for_later() {
+async fn an_answer_lost_within_the_window_is_made_up_for_later() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
@@ -120,7 +146,7 @@ async fn the_branch_that_was_not_presented_is_dead() {
     app.advance(EXPIRED);
     let thief = owner.clone();
     owner.get("/dashboard").await;
-    app.advance(PAST_GRACE);
+    app.advance(PAST_WINDOW);
     assert_eq!(thief.get("/dashboard").await.set(), BOTH);
     assert!(!by_refresh_alone(&owner).is_signed_in().await);
     assert_eq!(revoked_because(&app), "replayed");
@@ -163,7 +189,7 @@ async fn both_parties_never_rotate_twice_after_a_copy() {
     for _ in 0..6 {
         app.advance(EXPIRED);
         for (party, count) in [&owner, &thief].into_iter().zip(&mut rotations) {
-            app.advance(PAST_GRACE);
+            app.advance(PAST_WINDOW);
             *count += usize::from(party.get("/dashboard").await.set().contains(&"keep_signed_in".to_owned()));
         }
     }
@@ -215,32 +241,37 @@ async fn a_replay_is_written_down_once_however_often_it_is_tried() {
     }
     let tries: Vec<_> = (0..5).map(|_| thief.clone()).collect();
     for answer in join_all(tries.iter().map(|copy| copy.get("/dashboard"))).await {
-        assert_eq!((answer.status, answer.cleared()), (StatusCode::SEE_OTHER, BOTH.map(String::from).into()));
+        assert_eq!((answer.status, answer.cookies()), (StatusCode::SEE_OTHER, Vec::new()));
     }
     assert_eq!(app.rows().events_of("refresh_token_replayed").len(), 1);
 }
 
 #[actix_web::test]
-async fn a_cookie_from_the_future_of_a_restored_database_raises_no_alarm() {
+async fn a_cookie_from_the_future_of_a_restored_database_ends_the_sign_in_without_an_alarm() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
+    app.rows().back_up_sessions();
     app.advance(EXPIRED);
     browser.get("/dashboard").await;
-    app.rows().execute("UPDATE sessions SET generation = 0, previous_hash = NULL");
-    assert!(!by_refresh_alone(&browser).is_signed_in().await);
-    assert_eq!(revoked_because(&app), "");
+    app.rows().restore_sessions();
+    let answer = by_refresh_alone(&browser).get("/dashboard").await;
+    assert_eq!((answer.status, answer.cookies()), (StatusCode::SEE_OTHER, Vec::new()));
+    assert_eq!(revoked_because(&app), "restored");
     assert!(app.rows().events_of("refresh_token_replayed").is_empty());
+    assert_eq!(app.rows().events_of("session_revoked")[0].detail("reason"), "restored");
+    assert!(browser.get("/login").await.says("restored from a backup"));
 }
 
 #[actix_web::test]
-async fn a_sign_in_that_is_not_in_the_database_leads_to_the_sign_in_page_without_cookies() {
+async fn a_sign_in_that_is_not_in_the_database_leads_to_the_sign_in_page_and_keeps_its_cookies() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
     app.rows().execute("DELETE FROM sessions");
     let answer = browser.get("/dashboard").await;
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login?next=%2Fdashboard"));
-    assert_eq!(answer.cleared(), BOTH);
+    assert_eq!(answer.cookies(), []);
+    assert!(!browser.get("/login").await.says("class=\"notice"));
     assert!(app.rows().events_of("refresh_token_replayed").is_empty());
 }
 

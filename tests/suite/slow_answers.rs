@@ -108,3 +108,70 @@ async fn a_slow_answer_rotates_when_it_goes_and_not_when_it_was_asked_for() {
     let expected = (START + EXPIRED + Duration::minutes(1)).unix_timestamp();
     assert_eq!(app.rows().number("SELECT rotated_at FROM sessions"), expected);
 }
+
+/// Lets a page of a parallel tab take long, while its sign-in is ended and that is so long ago that nobody remembers it;
+/// returns the tab, which must hold nothing that opens a page.
+async fn overlap_that_outlasts_the_memory_of_a_revocation(ended_elsewhere: bool) {
+    let (app, answer) = with_slow_page().await;
+    let other = app.another_process().await;
+    let (browser, mut phone) = (app.signed_in().await, app.browser());
+    phone.sign_in().await;
+    if ended_elsewhere {
+        phone.connect(&other);
+    }
+    let somebody = app.browser();
+    let fields = [("full_name", "Grace"), ("email", "grace@example.org"), ("password", "three other words")];
+    somebody.submit("/register", "/register", &fields).await;
+    app.advance(EXPIRED);
+    let tab = browser.clone();
+    assert_eq!(browser.get("/dashboard").await.set(), ["access_token", "keep_signed_in"]);
+    let (slow, _) = join(tab.get("/slow"), async {
+        app.advance(Duration::SECOND);
+        phone.submit("/devices", "/devices/others/revoke", &[]).await;
+        // A revocation is remembered for an access life and a minute, so this one is forgotten.
+        for _ in 0..20 {
+            app.advance(Duration::MINUTE);
+            app.sweep();
+        }
+        app.rows().execute("UPDATE users SET full_name = 'Grace Hopper' WHERE email = 'grace@example.org'");
+        app.catch_up();
+        answer.send(()).unwrap();
+    })
+    .await;
+    assert_eq!((slow.status, slow.cookies()), (StatusCode::OK, Vec::new()));
+    for _ in 0..3 {
+        assert!(!tab.is_signed_in().await && !browser.is_signed_in().await);
+        app.advance(Duration::minutes(5));
+        app.sweep();
+    }
+    assert_eq!(revoked_because(&app), "revoked");
+}
+
+#[actix_web::test]
+async fn a_revocation_during_a_long_overlap_is_not_forgotten() {
+    overlap_that_outlasts_the_memory_of_a_revocation(false).await;
+    overlap_that_outlasts_the_memory_of_a_revocation(true).await;
+}
+
+#[actix_web::test]
+async fn what_a_long_overlap_gives_out_is_looked_up_once_it_is_as_old_as_an_access_life() {
+    let (app, answer) = with_slow_page().await;
+    let (browser, phone) = (app.signed_in().await, app.browser());
+    phone.sign_in().await;
+    app.advance(EXPIRED);
+    let tab = browser.clone();
+    browser.get("/dashboard").await;
+    let (slow, _) = join(tab.get("/slow"), async {
+        app.advance(Duration::minutes(14));
+        answer.send(()).unwrap();
+    })
+    .await;
+    assert_eq!(slow.set(), ["access_token"]);
+    // The rows behind that access token were read 14 minutes before it was issued.
+    phone.submit("/devices", "/devices/others/revoke", &[]).await;
+    for _ in 0..14 {
+        assert!(!tab.is_signed_in().await);
+        app.advance(Duration::MINUTE);
+        app.sweep();
+    }
+}

@@ -5,18 +5,19 @@ use time::Duration;
 use time::macros::datetime;
 
 use super::*;
+use crate::crypto::key_state::tests::{ring, say};
 use crate::domain::id::{SessionId, UserId};
 
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 const ISSUER: &str = "https://example.org";
 
-fn ring(secrets: &[&str]) -> KeyRing {
-    let mut secrets = secrets.iter().map(|secret| secret.repeat(32).into());
-    KeyRing::new(secrets.next().unwrap(), secrets)
+fn tokens_of(letters: &str) -> (AccessTokens, KeyState) {
+    let (keys, state) = ring(letters);
+    (AccessTokens::new(&keys, &state, ISSUER), state)
 }
 
 fn tokens() -> AccessTokens {
-    AccessTokens::new(&ring(&["a"]), ISSUER)
+    tokens_of("a").0
 }
 
 fn token() -> AccessToken {
@@ -33,12 +34,14 @@ fn token() -> AccessToken {
 fn forge(header: Value, claims: Value) -> String {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(header), part(claims));
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &tokens().signing, Algorithm::HS256).unwrap();
+    let tokens = tokens();
+    let key = &tokens.keys.signing().unwrap().signing;
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, Algorithm::HS256).unwrap();
     format!("{message}.{signature}")
 }
 
 fn header() -> Value {
-    json!({"typ": "at+jwt", "alg": "HS256", "kid": ring(&["a"]).key_ids()[0]})
+    json!({"typ": "at+jwt", "alg": "HS256", "kid": ring("a").1.ids()[0].to_string()})
 }
 
 fn claims() -> Value {
@@ -209,9 +212,28 @@ fn other_serialisations_and_sizes_are_refused() {
 }
 
 #[test]
-fn a_new_key_in_front_keeps_old_tokens_and_a_dropped_key_refuses_them() {
+fn a_new_key_in_front_keeps_old_tokens_and_a_key_taken_away_refuses_them() {
     let text = tokens().issue(&token()).unwrap();
-    let verified = |secrets: &[&str]| AccessTokens::new(&ring(secrets), ISSUER).verify(&text, NOW);
-    assert_eq!(verified(&["b", "a"]), Ok(token()));
-    assert_eq!(verified(&["b"]), Err(Refusal::UnknownKey));
+    let verified = |letters: &str| tokens_of(letters).0.verify(&text, NOW);
+    assert_eq!(verified("ba"), Ok(token()));
+    assert_eq!(verified("b"), Err(Refusal::UnknownKey));
+}
+
+#[test]
+fn the_key_that_the_database_names_signs_and_a_dropped_one_opens_nothing() {
+    let (tokens, state) = tokens_of("ba");
+    let key_of = |text: &str| jsonwebtoken::decode_header(text).unwrap().kid.unwrap();
+    let signed_with_b = tokens.issue(&token()).unwrap();
+    assert_eq!(key_of(&signed_with_b), state.ids()[0].to_string());
+    say(&state, "a", "");
+    let signed_with_a = tokens.issue(&token()).unwrap();
+    assert_eq!(key_of(&signed_with_a), state.ids()[1].to_string());
+    assert!(tokens.verify(&signed_with_b, NOW).is_ok() && tokens.verify(&signed_with_a, NOW).is_ok());
+
+    say(&state, "b", "a");
+    assert_eq!(tokens.verify(&signed_with_a, NOW), Err(Refusal::UnknownKey));
+    assert_eq!(tokens.verify(&signed_with_b, NOW), Ok(token()));
+    say(&state, "c", "a");
+    assert!(matches!(tokens.issue(&token()), Err(IssueError::Key(NoSigningKey))));
+    assert_eq!(tokens.verify(&signed_with_b, NOW), Ok(token()), "what was signed stays good");
 }

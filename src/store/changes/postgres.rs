@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::super::error::StoreError;
-use super::{Change, Heard, read};
+use super::change::{Change, News, read};
+use crate::store::error::StoreError;
 
 /// The channel of the triggers.
 const CHANNEL: &str = "LISTEN perennial_changes";
@@ -41,7 +41,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn start(mut connection: PgConnection) -> Result<Self, StoreError> {
-        // First the ear, then the look: what comes between is heard.
+        // LISTEN before the first read: what is committed between the two is notified.
         connection.batch_execute(CHANNEL)?;
         let mut reader = Self { connection, horizon: 0, told: HashSet::new(), calls: 0 };
         reader.horizon = reader.oldest_under_way()?;
@@ -50,7 +50,7 @@ impl Reader {
         Ok(reader)
     }
 
-    pub(super) fn hear(&mut self, ask: bool) -> Result<Heard, StoreError> {
+    pub(super) fn hear(&mut self, ask: bool) -> Result<News, StoreError> {
         self.calls += 1;
         let mut called = ask || self.calls >= CALLS_PER_READING;
         for notification in self.connection.notifications_iter() {
@@ -58,10 +58,10 @@ impl Reader {
             called = true;
         }
         if !called {
-            return Ok(Heard::Silence);
+            return Ok(News::NotAsked);
         }
         self.calls = 0;
-        self.catch_up().map(Heard::Changes)
+        self.catch_up().map(News::Changes)
     }
 
     fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {

@@ -2,10 +2,10 @@
 
 use diesel::prelude::*;
 
-use super::super::error::StoreError;
-use super::super::schema::changes;
-use super::super::sqlite::data_version;
-use super::{Change, read};
+use super::change::{Change, read};
+use crate::store::error::StoreError;
+use crate::store::schema::changes;
+use crate::store::sqlite::data_version;
 
 /// Changes read in one go at most; the rest comes with the next.
 const PAGE: i64 = 1000;

@@ -1,19 +1,18 @@
 //! An error becomes a page: what happened, and what to do next; never how it happened inside.
 
-use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
-use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::super::error::WebError;
-use super::super::pages::{ErrorPage, Layout};
-use super::super::site::Site;
-use super::super::visit::Visit;
 use crate::crypto::random_bytes;
+use crate::web::error::WebError;
+use crate::web::pages::{ErrorPage, Layout};
+use crate::web::request_auth::RequestAuth;
+use crate::web::site::Site;
 
 /// The words of one error page.
 struct Words {
@@ -26,16 +25,18 @@ struct Words {
 const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
 
 /// Gives an answer with the status of an error its page, unless the handler wrote one.
-pub(super) fn complete(site: &Site, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+///
+/// Without a request, which an error of a middleware further in does not bring, the page is that of nobody.
+pub(crate) fn complete(site: &Site, request: Option<&HttpRequest>, response: HttpResponse) -> HttpResponse {
     let status = response.status();
     if response.headers().contains_key(CONTENT_TYPE) {
         return response;
     }
-    let reference = status.is_server_error().then(|| log(&response));
-    let error = response.response().error().and_then(|error| error.as_error::<WebError>());
+    let reference = status.is_server_error().then(|| log(request, &response));
+    let error = response.error().and_then(|error| error.as_error::<WebError>());
     let words = words(site, status, error);
-    let visit = response.request().extensions().get::<Visit>().cloned();
-    let layout = Layout::new(site, visit.as_ref(), "");
+    let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
+    let layout = Layout::new(site, auth.as_ref(), "");
     let page = ErrorPage {
         layout,
         title: words.title,
@@ -52,12 +53,13 @@ pub(super) fn complete(site: &Site, response: ServiceResponse<BoxBody>) -> Servi
 }
 
 /// Logs a failure once, here, under a reference that the page shows.
-fn log(response: &ServiceResponse<BoxBody>) -> String {
+fn log(request: Option<&HttpRequest>, response: &HttpResponse) -> String {
     let reference = random_bytes::<6>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
-    let error = response.response().error().map(ToString::to_string).unwrap_or_default();
-    let (method, path) = (response.request().method(), response.request().path());
+    let error = response.error().map(ToString::to_string).unwrap_or_default();
+    let method = request.map(|request| request.method().as_str()).unwrap_or_default();
+    let path = request.map(HttpRequest::path).unwrap_or_default();
     let status = response.status().as_u16();
-    tracing::error!(reference, status, %method, path, error, "a request failed");
+    tracing::error!(reference, status, method, path, error, "a request failed");
     reference
 }
 
@@ -130,7 +132,7 @@ fn by_status(status: StatusCode) -> Words {
         }
         StatusCode::SERVICE_UNAVAILABLE => (
             "Not available right now",
-            "The data cannot be reached at the moment. You are still signed in if you were.",
+            "The data cannot be reached at the moment. You're still signed in.",
             "Wait a few seconds and try again.",
         ),
         status if status.is_server_error() => (

@@ -1,29 +1,34 @@
 //! What every request passes.
 
+mod authenticate;
 mod error_page;
-mod headers;
-mod keep_signed_in;
 mod same_origin;
+mod security_headers;
 
-pub(super) use headers::POLICY;
+pub(crate) use authenticate::Renewal;
+pub(crate) use security_headers::POLICY;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
 
+use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recognize};
 use super::error::WebError;
+use super::request_auth::NewFormCookie;
 use super::site::Site;
 
-/// Signs requests in, keeps them signed in, and guards every answer; for `App::wrap(from_fn(guard))`.
+/// Signs requests in, keeps them signed in, and completes every answer; for `App::wrap(from_fn(authenticate))`.
 ///
 /// In this order: a form from another site is refused; the cookies say who the request is, *before* the handler; the
-/// refresh token is rotated right before the answer goes, *after* the handler; an error becomes a page; the security
-/// headers are set. It is one middleware because each of these must hold for every answer, those of the others included.
+/// refresh token is renewed right before the answer goes, *after* the handler; an error becomes a page; the security
+/// headers are set. It is one middleware because each of these must hold for every answer, those of other middleware and
+/// their errors included.
 ///
 /// # Errors
-/// Those of a middleware inside this one; whatever goes wrong in a handler is an answer.
-pub async fn guard(
+/// Those of middleware inside this one, with the same headers and cookies as any answer.
+pub async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -31,15 +36,58 @@ pub async fn guard(
         Ok(site) => site,
         Err(error) => return Ok(request.error_response(error)),
     };
-    let response = if same_origin::allows(request.method(), request.headers(), &site.origin) {
-        keep_signed_in::run(&site, request, next).await?
+    if !same_origin::allows(request.method(), request.headers(), &site.origin) {
+        return Ok(answer(&site, request.error_response(WebError::CrossSite)));
+    }
+    if is_for_nobody(request.path()) {
+        let response = next.call(request).await?.map_into_boxed_body();
+        return Ok(answer(&site, response));
+    }
+    if let Err(error) = site.sessions.node().keys().require() {
+        // It can open nothing that the others signed, and must not say that anybody is signed out.
+        return Ok(answer(&site, request.error_response(WebError::from(error))));
+    }
+    let arrived = match recognize(&site, &request) {
+        Some(arrived) => arrived,
+        // In boxes of their own, here and below: the future of nearly every request stays small enough to be moved about.
+        None => match Box::pin(authenticate::authenticate(&site, &request)).await {
+            Ok(arrived) => arrived,
+            Err(error) => return Ok(answer(&site, request.error_response(WebError::from(error)))),
+        },
+    };
+    match next.call(request).await {
+        Ok(response) => {
+            let mut response = response.map_into_boxed_body();
+            let new_form = response.request().extensions().get::<NewFormCookie>().copied();
+            if owes_something(&arrived, new_form, response.response()) {
+                Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;
+            }
+            Ok(answer(&site, response))
+        }
+        Err(error) => Err(Box::pin(complete_error(&site, arrived, error)).await),
+    }
+}
+
+/// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,
+/// and the answer gets its page and its headers.
+async fn complete_error(site: &Site, arrived: Arrived, error: Error) -> Error {
+    let mut response = error.error_response();
+    finish(site, arrived, None, &mut response).await;
+    let described = error.to_string();
+    let mut response = error_page::complete(site, None, response);
+    security_headers::set(site, response.headers_mut());
+    InternalError::from_response(described, response).into()
+}
+
+/// Gives an answer its page, if it is an error without one, and the security headers.
+fn answer(site: &Site, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let (request, response): (HttpRequest, HttpResponse) = response.into_parts();
+    let status = response.status();
+    let mut response = if status.is_client_error() || status.is_server_error() {
+        error_page::complete(site, Some(&request), response)
     } else {
-        request.error_response(WebError::CrossSite)
+        response
     };
-    let mut response = match response.status() {
-        status if status.is_client_error() || status.is_server_error() => error_page::complete(&site, response),
-        _ => response,
-    };
-    headers::set(&site, response.headers_mut());
-    Ok(response)
+    security_headers::set(site, response.headers_mut());
+    ServiceResponse::new(request, response)
 }

@@ -9,7 +9,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Sheet, "Fetch Metadata").
 ///
 /// A browser that sends neither header passes here and must still bring the form's token.
-pub(super) fn allows(method: &Method, headers: &HeaderMap, origin: &HeaderValue) -> bool {
+pub(crate) fn allows(method: &Method, headers: &HeaderMap, origin: &HeaderValue) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) {
         return true;
     }

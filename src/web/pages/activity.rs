@@ -5,15 +5,15 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use time::OffsetDateTime;
 
-use super::super::error::WebError;
-use super::super::extract::CurrentUser;
-use super::super::site::Site;
-use super::super::visit::Visit;
 use super::layout::Layout;
 use super::render;
-use crate::domain::device::device;
+use crate::display::device::device;
+use crate::display::time::DisplayTime;
 use crate::domain::event::{PastEvent, Window};
-use crate::domain::moment::Moment;
+use crate::web::error::WebError;
+use crate::web::extract::CurrentUser;
+use crate::web::request_auth::RequestAuth;
+use crate::web::site::Site;
 
 /// Events on a page.
 const PAGE: usize = 25;
@@ -29,7 +29,7 @@ struct ActivityPage<'a> {
 
 /// One event in words.
 struct ActivityRow {
-    at: Moment,
+    at: DisplayTime,
     words: String,
     place: String,
     alarm: bool,
@@ -37,15 +37,15 @@ struct ActivityRow {
 
 /// Which part of the trail is asked for.
 #[derive(serde::Deserialize)]
-pub(in crate::web) struct Query {
+pub(crate) struct Query {
     before: Option<i64>,
     after: Option<i64>,
 }
 
 /// `GET /activity`.
-pub(in crate::web) async fn get(
+pub(crate) async fn get(
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
     user: CurrentUser,
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
@@ -55,7 +55,7 @@ pub(in crate::web) async fn get(
         _ => Window::Newest,
     };
     // One more than is shown tells whether there is another page that way.
-    let mut events = site.auth.activity(user.session(), window, PAGE as i64 + 1).await?;
+    let mut events = site.sessions.activity(user.identity(), window, PAGE as i64 + 1).await?;
     let more = events.len() > PAGE;
     match window {
         Window::After(_) if more => drop(events.remove(0)),
@@ -64,9 +64,9 @@ pub(in crate::web) async fn get(
     let (newest, oldest) = (events.first().map(|event| event.id), events.last().map(|event| event.id));
     let newer = newest.filter(|_| matches!(window, Window::Before(_)) || (matches!(window, Window::After(_)) && more));
     let older = oldest.filter(|_| matches!(window, Window::After(_)) || more);
-    let now = site.auth.now();
+    let now = auth.now();
     let page = ActivityPage {
-        layout: Layout::new(&site, Some(&visit), "activity"),
+        layout: Layout::new(&site, Some(&auth), "activity"),
         events: events.iter().map(|event| row(event, now)).collect(),
         newer: newer.map(|id| format!("/activity?after={id}")),
         older: older.map(|id| format!("/activity?before={id}")),
@@ -78,7 +78,7 @@ fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
     let browser = device(&event.user_agent);
     let place = if event.address.is_empty() { browser } else { format!("{browser}, {}", event.address) };
     let (words, alarm) = words(&event.kind, &event.reason);
-    ActivityRow { at: Moment::new(event.at, now), words, place, alarm }
+    ActivityRow { at: DisplayTime::new(event.at, now), words, place, alarm }
 }
 
 /// Says what happened, and whether it calls for attention.

@@ -3,21 +3,16 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use time::Duration;
 
-use super::super::browser_names::browser_name;
-use super::super::client_info::address_text;
-use super::super::error::WebError;
-use super::super::extract::CurrentUser;
-use super::super::site::Site;
-use super::super::visit::Visit;
 use super::layout::Layout;
 use super::render;
 use super::theft_warning::TheftWarning;
-use crate::domain::moment::Moment;
-
-/// How long somebody must have been away to be welcomed back.
-const AWAY: Duration = Duration::minutes(30);
+use crate::display::time::DisplayTime;
+use crate::web::error::WebError;
+use crate::web::extract::CurrentUser;
+use crate::web::extract::browser_name::browser_name;
+use crate::web::request_auth::RequestAuth;
+use crate::web::site::Site;
 
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
@@ -26,34 +21,36 @@ struct DashboardPage<'a> {
     full_name: &'a str,
     email: &'a str,
     welcome_back: bool,
-    last_sign_in: Option<Moment>,
+    last_sign_in: Option<DisplayTime>,
     device: &'a str,
     address: String,
     kept: bool,
-    sign_in_ends: Moment,
+    sign_in_ends: DisplayTime,
     warning: Option<TheftWarning>,
 }
 
 /// `GET /dashboard`.
-pub(in crate::web) async fn get(
+pub(crate) async fn get(
     request: HttpRequest,
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
     user: CurrentUser,
 ) -> Result<HttpResponse, WebError> {
-    let now = visit.arrived();
+    let now = auth.now();
+    let identity = user.identity();
+    let welcome_back = site.sessions.claim_welcome(identity).await?;
     let device = browser_name(request.headers());
     let page = DashboardPage {
-        layout: Layout::new(&site, Some(&visit), "dashboard"),
+        layout: Layout::new(&site, Some(&auth), "dashboard"),
         full_name: &user.user().full_name,
         email: &user.user().email,
-        welcome_back: user.grant().take_away() >= AWAY,
-        last_sign_in: user.user().last_login_at.map(|at| Moment::new(at, now)),
+        welcome_back,
+        last_sign_in: user.user().last_login_at.map(|at| DisplayTime::new(at, now)),
         device: &device,
-        address: address_text(&request, &site.trusted_proxies),
-        kept: user.session().kept,
-        sign_in_ends: Moment::new(user.session().expires_at, now),
-        warning: user.grant().theft.as_deref().map(|theft| TheftWarning::new(theft, now)),
+        address: auth.address().map(|address| address.to_string()).unwrap_or_default(),
+        kept: identity.is_kept(),
+        sign_in_ends: DisplayTime::new(identity.expires_at(), now),
+        warning: identity.theft().map(|theft| TheftWarning::new(theft, now)),
     };
     render(StatusCode::OK, &page)
 }

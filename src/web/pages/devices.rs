@@ -1,23 +1,23 @@
 //! `/devices`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::super::client_info::client;
-use super::super::error::WebError;
-use super::super::extract::CurrentUser;
-use super::super::forms::SubmittedForm;
-use super::super::site::Site;
-use super::super::visit::{Outcome, Visit};
 use super::layout::Layout;
 use super::theft_warning::TheftWarning;
 use super::{render, see_other};
-use crate::auth::RevokeOutcome;
 use crate::crypto::FormBinding;
-use crate::domain::device::device;
+use crate::display::device::device;
+use crate::display::time::DisplayTime;
 use crate::domain::id::SessionId;
-use crate::domain::moment::Moment;
+use crate::session::RevokeOutcome;
+use crate::web::error::WebError;
+use crate::web::extract::CurrentUser;
+use crate::web::extract::client_info::ClientInfo;
+use crate::web::forms::SubmittedForm;
+use crate::web::request_auth::{AuthChange, RequestAuth};
+use crate::web::site::Site;
 
 #[derive(Template)]
 #[template(path = "pages/devices.html")]
@@ -33,36 +33,32 @@ struct DeviceRow {
     id: String,
     name: String,
     address: String,
-    first_seen: Moment,
-    last_seen: Moment,
+    first_seen: DisplayTime,
+    last_seen: DisplayTime,
     kept: bool,
-    ends: Moment,
+    ends: DisplayTime,
     this_device: bool,
 }
 
 /// `GET /devices`.
-pub(in crate::web) async fn get(
-    site: web::Data<Site>,
-    visit: Visit,
-    user: CurrentUser,
-) -> Result<HttpResponse, WebError> {
-    let now = site.auth.now();
-    let own = user.session();
-    let devices = site.auth.devices(own).await?;
-    let theft = site.auth.recent_theft(own).await?;
+pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentUser) -> Result<HttpResponse, WebError> {
+    let now = auth.now();
+    let own = user.identity();
+    let devices = site.sessions.devices(own, now).await?;
+    let theft = site.sessions.recent_theft(own, now).await?;
     let page = DevicesPage {
-        layout: Layout::new(&site, Some(&visit), "devices"),
-        form_token: site.form_tokens.token(FormBinding::Session(own.id)),
+        layout: Layout::new(&site, Some(&auth), "devices"),
+        form_token: site.form_tokens.token(FormBinding::Session(own.session()))?,
         devices: devices
             .into_iter()
             .map(|session| DeviceRow {
                 id: session.id.to_string(),
                 name: device(&session.user_agent),
-                first_seen: Moment::new(session.created_at, now),
-                last_seen: Moment::new(session.last_seen_at, now),
+                first_seen: DisplayTime::new(session.created_at, now),
+                last_seen: DisplayTime::new(session.last_seen_at, now),
                 kept: session.kept,
-                ends: Moment::new(session.expires_at, now),
-                this_device: session.id == own.id,
+                ends: DisplayTime::new(session.expires_at, now),
+                this_device: session.id == own.session(),
                 address: session.address,
             })
             .collect(),
@@ -72,35 +68,32 @@ pub(in crate::web) async fn get(
 }
 
 /// `POST /devices/{id}/revoke`.
-pub(in crate::web) async fn revoke(
-    request: HttpRequest,
+pub(crate) async fn revoke(
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
     user: CurrentUser,
+    ClientInfo(client): ClientInfo,
     id: web::Path<String>,
     _form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
     let id: SessionId = id.parse().map_err(|_| WebError::NotFound)?;
-    let from = client(&request, &site.trusted_proxies);
-    if id == user.session().id {
-        site.auth.sign_out(user.session(), &from).await?;
-        visit.set_outcome(Outcome::Ended(id));
-        return Ok(see_other("/login"));
+    if id == user.identity().session() {
+        site.sessions.sign_out(user.identity(), auth.authenticated(), &client).await?;
+        return Ok(AuthChange::SignedOut(id).attach(see_other("/login")));
     }
-    match site.auth.revoke(user.session(), id, &from).await? {
+    match site.sessions.revoke(user.identity(), id, &client).await? {
         RevokeOutcome::Ended => Ok(see_other("/devices")),
         RevokeOutcome::NotFound => Err(WebError::NotFound),
     }
 }
 
 /// `POST /devices/others/revoke`.
-pub(in crate::web) async fn revoke_others(
-    request: HttpRequest,
+pub(crate) async fn revoke_others(
     site: web::Data<Site>,
     user: CurrentUser,
+    ClientInfo(client): ClientInfo,
     _form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
-    let from = client(&request, &site.trusted_proxies);
-    site.auth.revoke_others(user.session(), &from).await?;
+    site.sessions.revoke_others(user.identity(), &client).await?;
     Ok(see_other("/devices"))
 }

@@ -7,11 +7,11 @@ use super::layout::Layout;
 /// What happened, what to do next, and under which name it stands in the log.
 #[derive(Template)]
 #[template(path = "pages/error.html")]
-pub(in crate::web) struct ErrorPage<'a> {
-    pub(in crate::web) layout: Layout<'a>,
-    pub(in crate::web) title: &'a str,
-    pub(in crate::web) what: &'a str,
-    pub(in crate::web) next: &'a str,
-    pub(in crate::web) link: Option<(&'a str, &'a str)>,
-    pub(in crate::web) reference: Option<&'a str>,
+pub(crate) struct ErrorPage<'a> {
+    pub(crate) layout: Layout<'a>,
+    pub(crate) title: &'a str,
+    pub(crate) what: &'a str,
+    pub(crate) next: &'a str,
+    pub(crate) link: Option<(&'a str, &'a str)>,
+    pub(crate) reference: Option<&'a str>,
 }

@@ -2,15 +2,15 @@
 
 use actix_web::HttpResponse;
 
-use super::super::extract::MaybeUser;
 use super::see_other;
+use crate::web::extract::MaybeUser;
 
 /// `GET /`: to the dashboard, or to the sign-in page.
-pub(in crate::web) async fn get(user: MaybeUser) -> HttpResponse {
+pub(crate) async fn get(user: MaybeUser) -> HttpResponse {
     see_other(if user.0.is_some() { "/dashboard" } else { "/login" })
 }
 
 /// `GET /.well-known/change-password` (W3C, "A Well-Known URL for Changing Passwords").
-pub(in crate::web) async fn account() -> HttpResponse {
+pub(crate) async fn account() -> HttpResponse {
     see_other("/account")
 }

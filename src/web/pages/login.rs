@@ -4,20 +4,19 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::super::client_info::client;
-use super::super::error::WebError;
-use super::super::forms::SubmittedForm;
-use super::super::site::Site;
-use super::super::visit::{Outcome, Visit};
-use super::super::words;
 use super::layout::Layout;
 use super::{Problem, render, see_other};
-use crate::auth::{SignIn, SignInOutcome, Tombstone};
-use crate::config::Registration;
-use crate::domain::local_path::LocalPath;
-use crate::domain::moment::Moment;
+use crate::display::duration::exactly;
+use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
 use crate::domain::session::EndReason;
+use crate::session::{Ended, SignIn, SignInOutcome, Tombstone};
+use crate::web::error::WebError;
+use crate::web::extract::client_info::ClientInfo;
+use crate::web::forms::SubmittedForm;
+use crate::web::local_path::LocalPath;
+use crate::web::request_auth::{AuthChange, RequestAuth};
+use crate::web::site::Site;
 
 /// What a refused sign-in is told, whatever the reason (OWASP Authentication Cheat Sheet, "Authentication responses").
 const REFUSED: &str = "Invalid email or password.";
@@ -41,7 +40,7 @@ struct LoginPage<'a> {
 struct EndNotice {
     heading: &'static str,
     message: String,
-    at: Option<Moment>,
+    at: Option<DisplayTime>,
     alarm: bool,
 }
 
@@ -58,42 +57,47 @@ struct Filled<'a> {
 
 /// The query of the sign-in page.
 #[derive(serde::Deserialize)]
-pub(in crate::web) struct Query {
+pub(crate) struct Query {
     next: Option<String>,
 }
 
 /// `GET /login`.
-pub(in crate::web) async fn get(
+pub(crate) async fn get(
+    request: HttpRequest,
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
     let next = query.and_then(|query| LocalPath::parse(query.next.as_deref()?));
-    if visit.grant().is_some() {
+    if auth.identity().is_some() {
         return Ok(see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str)));
     }
-    let tombstone = match visit.take_ended() {
-        Some(session) => site.auth.tombstone(session).await?,
-        None => None,
+    let (own, shown) = (auth.form().and_then(|form| form.ended), auth.authenticated().ended);
+    let ended = match own {
+        // The visitor's own sign-out is told once, and first: it took the cookies away.
+        Some(session) => site.sessions.tombstone(session).await?,
+        None => shown.map(|Ended { reason, at, .. }| Tombstone { reason, at }),
     };
-    let now = site.auth.now();
-    let ended = tombstone.map(|tombstone| notice(tombstone, &site, now));
+    let ended = ended.map(|tombstone| notice(tombstone, &site, auth.now()));
     let next = next.as_ref().map_or("", LocalPath::as_str);
-    page(&site, &visit, StatusCode::OK, Filled { keep: true, next, ended, ..Filled::default() })
+    let filled = Filled { keep: true, next, ended, ..Filled::default() };
+    let response = page(&request, &site, &auth, StatusCode::OK, filled)?;
+    Ok(if own.is_some() { AuthChange::ToldWhy.attach(response) } else { response })
 }
 
 /// `POST /login`.
-pub(in crate::web) async fn post(
+pub(crate) async fn post(
     request: HttpRequest,
     payload: web::Payload,
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
+    ClientInfo(client): ClientInfo,
 ) -> Result<HttpResponse, WebError> {
     // Two tabs showed the form and the other one was faster: there is nothing left to do here.
-    if visit.grant().is_some() {
+    if auth.identity().is_some() {
         return Ok(see_other("/dashboard"));
     }
-    let mut form = SubmittedForm::read(&request, payload, &visit, &site).await?;
+    let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
     let password = Password::entered(form.take("password"));
     let next = LocalPath::parse(form.get("next"));
     let filled = Filled {
@@ -111,44 +115,50 @@ pub(in crate::web) async fn post(
         refused => {
             let refused = refused.err().map(|error| Problem { field: "password", message: error.to_string() });
             problems.extend(refused);
-            return page(&site, &visit, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled });
+            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled });
         }
     };
-    let attempt = SignIn { email: filled.email.parse().ok(), password, keep: filled.keep };
-    let from = client(&request, &site.trusted_proxies);
-    match site.auth.sign_in(attempt, &from).await? {
+    let form_id = auth.form().map(|form| form.id);
+    let attempt = SignIn { email: filled.email.parse().ok(), password, keep: filled.keep, form: form_id };
+    match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn(tokens) => {
-            visit.set_outcome(Outcome::Began(tokens));
-            Ok(see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str)))
+            let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);
+            Ok(AuthChange::SignedIn(tokens).attach(see_other(next)))
         }
         SignInOutcome::Refused => {
-            page(&site, &visit, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })
+            page(&request, &site, &auth, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })
         }
     }
 }
 
-fn page(site: &Site, visit: &Visit, status: StatusCode, filled: Filled<'_>) -> Result<HttpResponse, WebError> {
+fn page(
+    request: &HttpRequest,
+    site: &Site,
+    auth: &RequestAuth,
+    status: StatusCode,
+    filled: Filled<'_>,
+) -> Result<HttpResponse, WebError> {
     let page = LoginPage {
-        form_token: site.form_tokens.token(visit.form_binding()?),
-        layout: Layout::new(site, Some(visit), ""),
+        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        layout: Layout::new(site, Some(auth), ""),
         email: filled.email,
         keep_signed_in: filled.keep,
-        kept_for: words::exactly(site.auth.lifetimes().kept),
+        kept_for: exactly(site.sessions.lifetimes().kept),
         next: filled.next,
         problems: filled.problems,
         failure: filled.failure,
         ended: filled.ended,
-        registration_open: site.registration == Registration::Open,
+        registration_open: site.registration_open,
     };
     render(status, &page)
 }
 
 fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNotice {
-    let lifetimes = site.auth.lifetimes();
+    let lifetimes = site.sessions.lifetimes();
     let (heading, message) = match tombstone.reason {
         EndReason::SignedOut => ("You have signed out", "This device is no longer signed in.".to_owned()),
         EndReason::SignedOutEverywhere => {
-            ("You have signed out everywhere", "None of your devices is signed in any more.".to_owned())
+            ("You have signed out everywhere", "Every device that was signed in then was signed out.".to_owned())
         }
         EndReason::RevokedOnAnotherDevice => (
             "This sign-in was ended from another device",
@@ -158,7 +168,7 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         EndReason::Expired => ("Your sign-in has expired", "It had reached the end of its life. Sign in again to go on.".to_owned()),
         EndReason::Idle => (
             "You were signed out after a long pause",
-            format!("This device had not been used for {}. Sign in again to go on.", words::exactly(lifetimes.idle)),
+            format!("This device had not been used for {}. Sign in again to go on.", exactly(lifetimes.idle)),
         ),
         EndReason::Replayed => (
             "This sign-in was ended to keep you safe",
@@ -166,6 +176,19 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
              Sign in, look at your devices, and end the sign-ins you do not know."
                 .to_owned(),
         ),
+        EndReason::RenewalsLost => (
+            "You were signed out to keep you safe",
+            "This device asked for a new token several times and never used what it got. Somebody else may hold a copy of \
+             this sign-in, or answers were lost on the way. Sign in again to go on."
+                .to_owned(),
+        ),
+        EndReason::Restored => (
+            "Please sign in again",
+            "The data of this site were restored from a backup that does not know this sign-in.".to_owned(),
+        ),
+        EndReason::Replaced => {
+            ("Somebody signed in again in this browser", "That ended the sign-in that was here before.".to_owned())
+        }
         EndReason::Deactivated => {
             ("This account is deactivated", "Ask whoever runs this site if you think it should not be.".to_owned())
         }
@@ -174,5 +197,5 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         }
     };
     let alarm = tombstone.reason == EndReason::Replayed;
-    EndNotice { heading, message, at: Some(Moment::new(tombstone.at, now)), alarm }
+    EndNotice { heading, message, at: Some(DisplayTime::new(tombstone.at, now)), alarm }
 }

@@ -18,21 +18,21 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use askama::Template;
 
-pub(super) use error::ErrorPage;
-pub(super) use layout::Layout;
+pub(crate) use error::ErrorPage;
+pub(crate) use layout::Layout;
 
 use super::error::WebError;
 
-pub(super) mod handlers {
+pub(crate) mod handlers {
     //! The handlers, as the route table names them.
-    pub(in crate::web) use super::activity::get as activity;
-    pub(in crate::web) use super::dashboard::get as dashboard;
-    pub(in crate::web) use super::devices::{get as devices, revoke, revoke_others};
-    pub(in crate::web) use super::home::{account, get as home};
-    pub(in crate::web) use super::login::{get as login, post as sign_in};
-    pub(in crate::web) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
-    pub(in crate::web) use super::register::{get as registration, post as register};
-    pub(in crate::web) use super::token_details::get as token_details;
+    pub(crate) use super::activity::get as activity;
+    pub(crate) use super::dashboard::get as dashboard;
+    pub(crate) use super::devices::{get as devices, revoke, revoke_others};
+    pub(crate) use super::home::{account, get as home};
+    pub(crate) use super::login::{get as login, post as sign_in};
+    pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
+    pub(crate) use super::register::{get as registration, post as register};
+    pub(crate) use super::token_details::get as token_details;
 }
 
 /// What is wrong with a field of a form.

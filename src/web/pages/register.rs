@@ -4,18 +4,18 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
-use super::super::client_info::client;
-use super::super::error::WebError;
-use super::super::forms::SubmittedForm;
-use super::super::site::Site;
-use super::super::visit::{Outcome, Visit};
-use super::super::words;
 use super::layout::Layout;
 use super::{Problem, render, see_other};
 use crate::accounts::{self, RegistrationOutcome};
-use crate::config::Registration;
+use crate::display::duration::exactly;
+use crate::domain::id::FormId;
 use crate::domain::password::Password;
 use crate::domain::user::{Email, FullName};
+use crate::web::error::WebError;
+use crate::web::extract::client_info::ClientInfo;
+use crate::web::forms::SubmittedForm;
+use crate::web::request_auth::{AuthChange, RequestAuth};
+use crate::web::site::Site;
 
 #[derive(Template)]
 #[template(path = "pages/register.html")]
@@ -41,26 +41,31 @@ struct Filled<'a> {
 }
 
 /// `GET /register`.
-pub(in crate::web) async fn get(site: web::Data<Site>, visit: Visit) -> Result<HttpResponse, WebError> {
-    if visit.grant().is_some() {
+pub(crate) async fn get(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    auth: RequestAuth,
+) -> Result<HttpResponse, WebError> {
+    if auth.identity().is_some() {
         return Ok(see_other("/dashboard"));
     }
     refuse_closed(&site)?;
-    page(&site, &visit, StatusCode::OK, Filled { keep: true, ..Filled::default() }).await
+    page(&request, &site, &auth, StatusCode::OK, Filled { keep: true, ..Filled::default() }).await
 }
 
 /// `POST /register`.
-pub(in crate::web) async fn post(
+pub(crate) async fn post(
     request: HttpRequest,
     payload: web::Payload,
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
+    ClientInfo(client): ClientInfo,
 ) -> Result<HttpResponse, WebError> {
-    if visit.grant().is_some() {
+    if auth.identity().is_some() {
         return Ok(see_other("/dashboard"));
     }
     refuse_closed(&site)?;
-    let mut form = SubmittedForm::read(&request, payload, &visit, &site).await?;
+    let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
     let typed = form.take("password");
     let filled = Filled {
         full_name: form.get("full_name"),
@@ -68,41 +73,40 @@ pub(in crate::web) async fn post(
         keep: form.is_checked("keep_signed_in"),
         ..Filled::default()
     };
-    let wish = match parse(&filled, typed, site.password_min_length) {
+    let form_id = auth.form().map(|form| form.id);
+    let wish = match parse(&filled, typed, site.password_min_length, form_id) {
         Ok(wish) => wish,
         Err(problems) => {
-            return page(&site, &visit, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
+            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
         }
     };
-    let from = client(&request, &site.trusted_proxies);
-    match accounts::register(&site.auth, wish, &from).await? {
-        RegistrationOutcome::Registered(tokens) => {
-            visit.set_outcome(Outcome::Began(tokens));
-            Ok(see_other("/dashboard"))
-        }
+    match accounts::register(&site.sessions, wish, &client).await? {
+        RegistrationOutcome::Registered(tokens) => Ok(AuthChange::SignedIn(tokens).attach(see_other("/dashboard"))),
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
             let problems = vec![Problem { field: "email", message }];
-            page(&site, &visit, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
+            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
         }
     }
 }
 
 fn refuse_closed(site: &Site) -> Result<(), WebError> {
-    match site.registration {
-        Registration::Open => Ok(()),
-        Registration::Closed => Err(WebError::RegistrationClosed),
-    }
+    if site.registration_open { Ok(()) } else { Err(WebError::RegistrationClosed) }
 }
 
 /// Parses every field, so that all problems are told at once.
-fn parse(filled: &Filled<'_>, password: String, minimum: usize) -> Result<accounts::Registration, Vec<Problem>> {
+fn parse(
+    filled: &Filled<'_>,
+    password: String,
+    minimum: usize,
+    form: Option<FormId>,
+) -> Result<accounts::Registration, Vec<Problem>> {
     let full_name = filled.full_name.parse::<FullName>();
     let email = filled.email.parse::<Email>();
     let password = Password::new(password, minimum);
     match (full_name, email, password) {
         (Ok(full_name), Ok(email), Ok(password)) => {
-            Ok(accounts::Registration { full_name, email, password, keep: filled.keep })
+            Ok(accounts::Registration { full_name, email, password, keep: filled.keep, form })
         }
         (full_name, email, password) => {
             let problem = |field, error: Option<String>| error.map(|message| Problem { field, message });
@@ -116,17 +120,23 @@ fn parse(filled: &Filled<'_>, password: String, minimum: usize) -> Result<accoun
     }
 }
 
-async fn page(site: &Site, visit: &Visit, status: StatusCode, filled: Filled<'_>) -> Result<HttpResponse, WebError> {
+async fn page(
+    request: &HttpRequest,
+    site: &Site,
+    auth: &RequestAuth,
+    status: StatusCode,
+    filled: Filled<'_>,
+) -> Result<HttpResponse, WebError> {
     let page = RegisterPage {
-        form_token: site.form_tokens.token(visit.form_binding()?),
-        layout: Layout::new(site, Some(visit), ""),
+        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        layout: Layout::new(site, Some(auth), ""),
         full_name: filled.full_name,
         email: filled.email,
         keep_signed_in: filled.keep,
-        kept_for: words::exactly(site.auth.lifetimes().kept),
+        kept_for: exactly(site.sessions.lifetimes().kept),
         minimum: site.password_min_length,
         problems: filled.problems,
-        first_account: !site.auth.has_accounts().await?,
+        first_account: !site.sessions.has_accounts().await?,
     };
     render(status, &page)
 }

@@ -2,24 +2,24 @@
 
 use time::OffsetDateTime;
 
-use crate::domain::device::device;
+use crate::display::device::device;
+use crate::display::time::DisplayTime;
 use crate::domain::event::Theft;
-use crate::domain::moment::Moment;
 
 /// A theft in words; the component `theft_warning.html` shows it.
-pub(super) struct TheftWarning {
-    pub(super) at: Moment,
-    pub(super) device: String,
-    pub(super) address: String,
-    pub(super) other_device: String,
-    pub(super) other_address: String,
+pub(crate) struct TheftWarning {
+    pub(crate) at: DisplayTime,
+    pub(crate) device: String,
+    pub(crate) address: String,
+    pub(crate) other_device: String,
+    pub(crate) other_address: String,
 }
 
 impl TheftWarning {
     /// Describes a theft, seen from `now`.
-    pub(super) fn new(theft: &Theft, now: OffsetDateTime) -> Self {
+    pub(crate) fn new(theft: &Theft, now: OffsetDateTime) -> Self {
         Self {
-            at: Moment::new(theft.at, now),
+            at: DisplayTime::new(theft.at, now),
             device: device(&theft.other_user_agent),
             address: theft.other_address.clone(),
             other_device: device(&theft.user_agent),

@@ -2,21 +2,21 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::error::WebError;
-use super::super::extract::CurrentUser;
-use super::super::middleware::POLICY;
-use super::super::site::Site;
-use super::super::visit::Visit;
-use super::super::words;
 use super::layout::Layout;
 use super::render;
 use crate::crypto::random_bytes;
-use crate::domain::moment::Moment;
+use crate::display::duration::countdown;
+use crate::display::time::DisplayTime;
+use crate::web::error::WebError;
+use crate::web::extract::CurrentUser;
+use crate::web::middleware::{POLICY, Renewal};
+use crate::web::request_auth::RequestAuth;
+use crate::web::site::Site;
 
 #[derive(Template)]
 #[template(path = "pages/token_details.html")]
@@ -35,7 +35,7 @@ struct TokenRow {
 
 enum TokenValue {
     Text(String),
-    Time(Moment),
+    Time(DisplayTime),
     Remaining,
 }
 
@@ -43,19 +43,20 @@ enum TokenValue {
 ///
 /// Where the token is renewed by this very answer, the page already shows the new one: it is issued at this time and
 /// with this life; its generation is the one that the rotation leads to.
-pub(in crate::web) async fn get(
+pub(crate) async fn get(
+    request: HttpRequest,
     site: web::Data<Site>,
-    visit: Visit,
+    auth: RequestAuth,
     user: CurrentUser,
 ) -> Result<HttpResponse, WebError> {
-    let now = site.auth.now();
-    let (access, session) = (&user.grant().access, user.session());
-    let generation = match visit.next_generation() {
-        Some(generation) => generation,
-        None => site.auth.generation(session.id).await?,
+    let (now, identity) = (auth.now(), user.identity());
+    let access = identity.access();
+    let generation = match Renewal::of(&request) {
+        Some(renewal) => renewal.generation,
+        None => site.sessions.generation(identity.session()).await?,
     };
     let left = (access.expires_at - now).max(time::Duration::ZERO);
-    let time = |at| TokenValue::Time(Moment::new(at, now));
+    let time = |at| TokenValue::Time(DisplayTime::new(at, now));
     let text = |text: &dyn std::fmt::Display| TokenValue::Text(text.to_string());
     let rows = vec![
         TokenRow { name: "Token Type", value: text(&"Access token (JWT, HS256)") },
@@ -63,18 +64,18 @@ pub(in crate::web) async fn get(
         TokenRow { name: "Expires At", value: time(access.expires_at) },
         TokenRow { name: "Remaining Time", value: TokenValue::Remaining },
         TokenRow { name: "Subject (User ID)", value: text(&user.user().id) },
-        TokenRow { name: "Session", value: text(&session.id) },
+        TokenRow { name: "Session", value: text(&identity.session()) },
         TokenRow { name: "Generation", value: text(&generation) },
-        TokenRow { name: "Sign-in Ends At", value: time(session.expires_at) },
+        TokenRow { name: "Sign-in Ends At", value: time(identity.expires_at()) },
     ];
     let random = random_bytes::<16>().map_err(|error| WebError::Internal(Box::new(error)))?;
     let nonce = STANDARD.encode(random);
     let page = TokenDetailsPage {
-        layout: Layout::new(&site, Some(&visit), "token-details"),
+        layout: Layout::new(&site, Some(&auth), "token-details"),
         rows,
         nonce: &nonce,
         remaining_seconds: left.whole_seconds(),
-        remaining: words::countdown(left),
+        remaining: countdown(left),
     };
     let mut response = render(StatusCode::OK, &page)?;
     // The countdown starts from a style element of this page alone; the nonce lets it in and nothing else.

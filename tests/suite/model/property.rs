@@ -1,8 +1,8 @@
-//! The four properties, and the two wordings of them that are too strong.
+//! The properties, and one that is too strong.
 
-use perennial::domain::session::Lifetimes;
+use perennial::domain::rotation::Circumstances;
 
-use super::protocol::{Protocol, Row, Seconds, Token, length, opens};
+use super::protocol::{Protocol, Row, Secret, Token};
 
 /// What the protocol promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,23 +12,35 @@ pub enum Property {
     /// (2) After a copy both parties never both rotate twice: once one of them was given something for what it was
     /// given, the other opens nothing any more.
     NeverBothRotateTwice,
-    /// (3) After a revoke nothing opens anything.
-    NothingOpensAfterARevoke,
-    /// (4) Beyond the grace at most one refresh secret opens the session: whichever is used first, every other one
-    /// that was handed out before is dead from then on.
-    OneSecretBeyondTheGrace,
+    /// (3) After a revoke nothing opens anything, and nothing changes the row.
+    NothingFollowsARevoke,
+    /// (4) Past the window at most one refresh secret opens the session: whichever is used first, every other one that
+    /// was handed out before is dead from then on.
+    OneSecretPastTheWindow,
+    /// (5) Generations only grow.
+    GenerationsOnlyGrow,
+    /// (6) Once a request was turned away by a judgement on its token, nothing opens the sign-in.
+    AJudgementIsForEverybody,
     /// (2) with swaps counted one by one, whether or not their answers were kept. It does not hold.
     NeverBothSwapTwice,
 }
 
 impl Property {
-    /// The four that hold.
-    pub const PROMISED: [Self; 4] = [
+    /// Those that hold.
+    pub const PROMISED: [Self; 6] = [
         Self::NobodyIsSignedOutEarly,
         Self::NeverBothRotateTwice,
-        Self::NothingOpensAfterARevoke,
-        Self::OneSecretBeyondTheGrace,
+        Self::NothingFollowsARevoke,
+        Self::OneSecretPastTheWindow,
+        Self::GenerationsOnlyGrow,
+        Self::AJudgementIsForEverybody,
     ];
+
+    /// Those that hold beside a thief: the first is about a sign-in that nobody copied.
+    pub const BESIDE_A_THIEF: [Self; 5] = {
+        let [_, rest @ ..] = Self::PROMISED;
+        rest
+    };
 }
 
 /// Properties that one step broke.
@@ -49,38 +61,23 @@ impl Broken {
     }
 }
 
-/// Tells whether, of all these tokens, only one opens the session beyond the grace, whichever is used first.
+/// Tells whether, of all these tokens, only one opens the session past the window, whichever is used first.
 ///
-/// It tries every pair: the first is presented when the grace is over, the answer is given, and once the next grace is
+/// It tries every pair: the first is presented when the window is over, the answer is given, and once the next window is
 /// over the second is presented.
-pub fn one_opens_beyond_the_grace(
-    protocol: &Protocol,
-    lifetimes: &Lifetimes,
-    row: &Row,
-    handed_out: &[Token],
-    now: Seconds,
-) -> bool {
-    let pause = length(lifetimes.reuse_grace) + 1;
-    let fresh = super::protocol::Secret(u32::MAX);
+pub fn one_opens_past_the_window(protocol: &Protocol, row: &Row, handed_out: &[Token], now: &Circumstances) -> bool {
+    let pause = now.lifetimes.window() + time::Duration::SECOND;
+    let then = Circumstances { now: now.now + pause, ..*now };
+    let later = Circumstances { now: then.now + pause, ..*now };
+    let fresh = Secret(u32::MAX);
     handed_out.iter().all(|first| {
-        let decision = protocol.decide(row, *first, lifetimes, now + pause);
-        if !opens(decision) {
+        let plan = protocol.decide(row, *first, &then);
+        if !plan.decision.opens() {
             return true;
         }
-        let after = match protocol.replacement(decision, row, fresh, now + pause) {
-            Some(next) => Row {
-                generation: next.generation,
-                active: next.active,
-                previous: next.previous,
-                rotated_at: next.at,
-                last_seen_at: next.at,
-                ..row.clone()
-            },
-            None => row.clone(),
-        };
-        handed_out
-            .iter()
-            .filter(|second| *second != first)
-            .all(|second| !opens(protocol.decide(&after, *second, lifetimes, now + pause + pause)))
+        let after = protocol.row_after(plan, row, fresh, super::protocol::seconds(then.now));
+        let after = after.as_ref().unwrap_or(row);
+        let mut others = handed_out.iter().filter(|second| *second != first);
+        others.all(|second| !protocol.decide(after, *second, &later).decision.opens())
     })
 }

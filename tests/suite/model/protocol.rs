@@ -1,9 +1,9 @@
-//! The server's part: the row, what is done to it, and the function under test.
+//! The server's part: the row, the shipped functions that decide about it and carry that out, and where it is kept.
 
 use std::sync::LazyLock;
 
 use perennial::domain::id::{SessionId, UserId};
-use perennial::domain::rotation::{self, Decision};
+use perennial::domain::rotation::{self, Circumstances, Decision, Effect, Transition};
 use perennial::domain::session::{EndReason, Lifetimes, Revocation, Session};
 use perennial::domain::token::{RefreshSecret, RefreshToken, SECRET_BYTES, SecretHash};
 use time::{Duration, OffsetDateTime};
@@ -19,18 +19,29 @@ pub fn moment(at: Seconds) -> OffsetDateTime {
     BEGINNING + Duration::seconds(at.into())
 }
 
-/// Reads a moment of the program's back.
+/// Converts a moment of the program back.
 pub fn seconds(at: OffsetDateTime) -> Seconds {
     Seconds::try_from((at - BEGINNING).whole_seconds()).expect("a moment near the beginning")
+}
+
+/// Returns a length of time in seconds.
+pub fn length(of: Duration) -> Seconds {
+    Seconds::try_from(of.whole_seconds()).expect("a length of some years at most")
 }
 
 /// One secret, by number; different numbers are different secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Secret(pub u32);
 
+/// A secret that no row holds.
+pub const DEAD: Secret = Secret(8);
+
+/// Numbers below this one are given by [`super::world::World::canonical`]; new secrets start here.
+pub const FIRST_NEW: u32 = 16;
+
 /// Hashing is most of the work of an exploration, and it needs a handful of secrets only.
 static HASHES: LazyLock<Vec<SecretHash>> =
-    LazyLock::new(|| (0..8).map(|number| Secret(number).plain().hash()).collect());
+    LazyLock::new(|| (0..FIRST_NEW + 2).map(|number| Secret(number).plain().hash()).collect());
 
 impl Secret {
     fn plain(self) -> RefreshSecret {
@@ -53,7 +64,8 @@ pub struct Token {
 }
 
 impl Token {
-    fn plain(self) -> RefreshToken {
+    /// Returns the token as the program knows it.
+    pub fn plain(self) -> RefreshToken {
         RefreshToken { session: session_id(), generation: self.generation.into(), secret: self.secret.plain() }
     }
 }
@@ -109,26 +121,74 @@ impl Row {
         }
     }
 
-    /// Returns the active token and its predecessor: all that may ever open the sign-in.
-    pub fn live_tokens(&self) -> impl Iterator<Item = Token> {
-        let active = Token { generation: self.generation, secret: self.active };
-        let previous = self.previous.map(|secret| Token { generation: self.generation - 1, secret });
-        std::iter::once(active).chain(previous)
+    /// Converts a row of the program back, given which secret a hash is of.
+    pub fn of(session: &Session, secret: impl Fn(SecretHash) -> Secret) -> Self {
+        Self {
+            generation: session.generation.try_into().expect("a few rotations"),
+            active: secret(session.token_hash),
+            previous: session.previous_hash.map(secret),
+            rotated_at: seconds(session.rotated_at),
+            last_seen_at: seconds(session.last_seen_at),
+            expires_at: seconds(session.expires_at),
+            revoked: session.revoked.map(|revocation| (seconds(revocation.at), revocation.because)),
+        }
+    }
+
+    /// Tells whether nobody has rotated since `read`.
+    pub fn stands(&self, read: &Self) -> bool {
+        self.generation == read.generation && self.active == read.active
+    }
+
+    /// Tells whether a token is the active one or its predecessor: no other opens the sign-in.
+    pub fn knows(&self, token: Token) -> bool {
+        token.secret == self.active || Some(token.secret) == self.previous
     }
 }
 
-/// Returns a length of time in seconds.
-pub fn length(of: Duration) -> Seconds {
-    Seconds::try_from(of.whole_seconds()).expect("a length of some years at most")
+/// A [`Transition`] with secrets by number, so that states that hold one can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Plan {
+    pub decision: Decision,
+    pub change: Change,
 }
 
-/// What a swap leaves in the row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Replacement {
-    pub generation: i32,
-    pub active: Secret,
-    pub previous: Option<Secret>,
-    pub at: Seconds,
+/// An [`Effect`], with secrets by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    Stays,
+    Replaced { generation: i32, previous: Option<Secret> },
+    Ends(EndReason),
+}
+
+impl Plan {
+    fn of(transition: Transition, row: &Row) -> Self {
+        let change = match transition.effect {
+            Effect::Stays => Change::Stays,
+            Effect::Ends(because) => Change::Ends(because),
+            Effect::Replaced { generation, previous } => Change::Replaced {
+                generation: generation.try_into().expect("a few rotations"),
+                previous: previous.map(|hash| name(hash, &[row.active, row.previous.unwrap_or(row.active)])),
+            },
+        };
+        Self { decision: transition.decision, change }
+    }
+
+    fn transition(self) -> Transition {
+        let effect = match self.change {
+            Change::Stays => Effect::Stays,
+            Change::Ends(because) => Effect::Ends(because),
+            Change::Replaced { generation, previous } => {
+                Effect::Replaced { generation: generation.into(), previous: previous.map(Secret::hash) }
+            }
+        };
+        Transition { decision: self.decision, effect, losses: 0 }
+    }
+}
+
+/// Returns which of a few secrets a hash is of.
+fn name(hash: SecretHash, of: &[Secret]) -> Secret {
+    let found = of.iter().find(|secret| secret.hash().as_bytes() == hash.as_bytes());
+    *found.expect("a transition makes up no hash")
 }
 
 /// Where the row is: in memory, or in a database that two nodes share.
@@ -137,10 +197,19 @@ pub trait Rows {
     fn find(&mut self) -> Row;
 
     /// Replaces the secrets if the row is not revoked and stands as it was read; tells whether it did.
-    fn swap(&mut self, read: &Row, replacement: Replacement) -> bool;
+    fn swap(&mut self, before: &Row, after: &Row) -> bool;
 
-    /// Ends the sign-in, if it stands as it was read where that matters; tells whether it did.
-    fn revoke(&mut self, unmoved: Option<&Row>, because: EndReason, now: Seconds) -> bool;
+    /// Ends the sign-in if it is not revoked and stands as it was read; tells whether it did.
+    fn end_unmoved(&mut self, before: &Row, because: EndReason, now: Seconds) -> bool;
+
+    /// Ends the sign-in, unless it is revoked.
+    fn revoke(&mut self, because: EndReason, now: Seconds);
+
+    /// Writes down a use.
+    fn touch(&mut self, seen: Seconds);
+
+    /// Puts an older row back.
+    fn restore(&mut self, row: &Row);
 }
 
 /// The row in memory.
@@ -152,71 +221,85 @@ impl Rows for InMemory {
         self.0.clone()
     }
 
-    fn swap(&mut self, read: &Row, replacement: Replacement) -> bool {
-        let Replacement { generation, active, previous, at } = replacement;
-        if self.0.revoked.is_some() || !stands(&self.0, read) {
-            return false;
+    fn swap(&mut self, before: &Row, after: &Row) -> bool {
+        let swaps = self.0.revoked.is_none() && self.0.stands(before);
+        if swaps {
+            let Row { generation, active, previous, rotated_at, last_seen_at, .. } = *after;
+            self.0 = Row { generation, active, previous, rotated_at, last_seen_at, ..self.0.clone() };
         }
-        self.0 = Row { generation, active, previous, rotated_at: at, last_seen_at: at, ..self.0.clone() };
-        true
+        swaps
     }
 
-    fn revoke(&mut self, unmoved: Option<&Row>, because: EndReason, now: Seconds) -> bool {
-        if self.0.revoked.is_some() || unmoved.is_some_and(|read| !stands(&self.0, read)) {
-            return false;
+    fn end_unmoved(&mut self, before: &Row, because: EndReason, now: Seconds) -> bool {
+        let ends = self.0.revoked.is_none() && self.0.stands(before);
+        if ends {
+            self.0.revoked = Some((now, because));
         }
-        self.0.revoked = Some((now, because));
-        true
+        ends
+    }
+
+    fn revoke(&mut self, because: EndReason, now: Seconds) {
+        self.0.revoked.get_or_insert((now, because));
+    }
+
+    fn touch(&mut self, seen: Seconds) {
+        self.0.last_seen_at = self.0.last_seen_at.max(seen);
+    }
+
+    fn restore(&mut self, row: &Row) {
+        self.0 = row.clone();
     }
 }
-
-/// Tells whether nobody has rotated since `read`.
-pub fn stands(row: &Row, read: &Row) -> bool {
-    row.generation == read.generation && row.active == read.active
-}
-
-/// The signature of [`rotation::decide`].
-pub type Decide = fn(Option<&Session>, &RefreshToken, &Lifetimes, OffsetDateTime) -> Decision;
 
 /// What is decided and how it is carried out; the mutants differ from [`Protocol::REAL`] in one of these.
 #[derive(Clone, Copy)]
 pub struct Protocol {
-    /// The decision: for the real protocol, the function that the server runs.
-    pub decide: Decide,
-    /// The generation and the predecessor that a reissue leaves.
-    pub reissue: fn(&Row) -> (i32, Option<Secret>),
+    /// The decision.
+    pub decide: fn(Option<&Session>, &RefreshToken, &Circumstances) -> Transition,
+    /// The row that it leads to.
+    pub row: fn(&Transition, &Session, SecretHash, OffsetDateTime) -> Option<Session>,
     /// What a decision means that was made again after a lost swap.
-    pub after_a_lost_swap: fn(Decision) -> Decision,
+    pub after_lost_swap: fn(Transition) -> Transition,
+    /// Which decision counts, where a request brought several tokens.
+    pub rank: fn(Decision) -> u8,
+    /// When a swap that was decided on the way in is carried out on the way out.
+    pub swaps: Swaps,
+}
+
+/// When a swap is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swaps {
+    /// If the process neither slept nor had its clock set since the request arrived.
+    Uninterrupted,
+    /// If the process can judge.
+    WhenSteady,
+    Always,
 }
 
 impl Protocol {
-    /// The protocol as it is, acting as `auth::settle` does.
+    /// The protocol as the server runs it.
     pub const REAL: Self = Self {
         decide: rotation::decide,
-        reissue: |row| (row.generation, row.previous),
-        after_a_lost_swap: |decision| match decision {
-            Decision::Reissue => Decision::Overlap,
-            decision => decision,
-        },
+        row: Transition::row,
+        after_lost_swap: Transition::after_lost_swap,
+        rank: Decision::rank,
+        swaps: Swaps::Uninterrupted,
     };
 
     /// Decides about a row.
-    pub fn decide(&self, row: &Row, presented: Token, lifetimes: &Lifetimes, now: Seconds) -> Decision {
-        (self.decide)(Some(&row.session()), &presented.plain(), lifetimes, moment(now))
+    pub fn decide(&self, row: &Row, presented: Token, circumstances: &Circumstances) -> Plan {
+        Plan::of((self.decide)(Some(&row.session()), &presented.plain(), circumstances), row)
     }
 
-    /// Returns what a decision leaves in the row; nothing for those that leave it alone.
-    pub fn replacement(&self, decision: Decision, row: &Row, fresh: Secret, at: Seconds) -> Option<Replacement> {
-        let (generation, previous) = match decision {
-            Decision::Rotate => (row.generation + 1, Some(row.active)),
-            Decision::Reissue => (self.reissue)(row),
-            Decision::Unknown | Decision::Ended(_) | Decision::Overlap | Decision::Replayed => return None,
-        };
-        Some(Replacement { generation, active: fresh, previous, at })
+    /// Decides about a row that somebody else has just moved.
+    pub fn decide_again(&self, row: &Row, presented: Token, circumstances: &Circumstances) -> Plan {
+        let transition = (self.decide)(Some(&row.session()), &presented.plain(), circumstances);
+        Plan::of((self.after_lost_swap)(transition), row)
     }
-}
 
-/// Tells whether a decision signs the request in.
-pub fn opens(decision: Decision) -> bool {
-    matches!(decision, Decision::Rotate | Decision::Overlap | Decision::Reissue)
+    /// Returns the row that carrying a plan out leads to; nothing where it leaves the row alone.
+    pub fn row_after(&self, plan: Plan, before: &Row, fresh: Secret, at: Seconds) -> Option<Row> {
+        let after = (self.row)(&plan.transition(), &before.session(), fresh.hash(), moment(at))?;
+        Some(Row::of(&after, |hash| name(hash, &[fresh, before.active, before.previous.unwrap_or(fresh)])))
+    }
 }

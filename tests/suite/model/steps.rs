@@ -1,33 +1,47 @@
 //! What can happen next, and what it does.
 
-use perennial::domain::rotation::Decision;
 use perennial::domain::session::EndReason;
 
-use super::property::{Broken, Property, one_opens_beyond_the_grace};
-use super::protocol::{Row, Rows, Seconds, Secret, Token, length, moment, opens};
-use super::world::{Decided, Exchange, FORGOTTEN, Jar, LateAnswers, Party, Read, Setting, Stage, World};
+use super::property::{Broken, Property};
+use super::protocol::{DEAD, Row, Rows, Seconds, Token};
+use super::world::{Exchange, FORGOTTEN, Jar, Party, Restores, Setting, Stage, World};
 
-/// One thing that happens. Numbers count the exchanges, or the earlier jars, of the state it happens in.
+/// One thing that happens. Numbers count the exchanges, or the earlier jars, of the state it happens in, or processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// A party sends a request: the owner with what the jar holds, the thief with anything it ever held.
-    Send(Party, Token),
-    /// A party that is unbound sends a request that arrives at once.
-    Present(Party, Token),
-    /// A request reaches a node, which reads the row and decides.
-    Arrive(usize),
-    /// A page is done: the node acts, and the answer's headers go.
+    /// The owner's browser sends a request with what the jar holds.
+    Send,
+    /// The thief, or an owner that is unbound, sends a request that reaches this process at once.
+    Present(Party, Token, usize),
+    /// A request reaches a process, which reads the row and decides.
+    Arrive(usize, usize),
+    /// A request reaches the socket of a process that sleeps.
+    Queue(usize, usize),
+    /// A page is done: the process acts, and the answer's headers go.
     Leave(usize),
     /// An answer reaches its browser.
     Deliver(usize),
+    /// An answer reaches its browser, and will once more.
+    Repeat(usize),
     /// An answer is lost.
     Lose(usize),
-    /// The owner's browser crashes and comes back with an earlier jar.
+    /// The owner's browser crashes and comes back with an earlier jar, or with the one that it had.
     Crash(usize),
+    /// The refresh cookie stays in the jar beside those that follow.
+    Keep,
     /// The thief copies the jar that holds this token.
     Copy(Token),
     /// The sign-in is revoked: signed out, or ended from elsewhere.
     Revoke,
+    /// A process stops running, and knows it when it wakes.
+    Suspend(usize),
+    Wake(usize),
+    /// The clock of a process is set wrong, or right again.
+    SetClock(usize, Seconds),
+    /// The database is saved.
+    Save,
+    /// The database is put back as it was saved.
+    Restore,
     /// Time passes.
     Wait(Seconds),
 }
@@ -37,198 +51,204 @@ impl<R: Rows> World<R> {
     ///
     /// That a request is lost is not among it: everything that can follow can also follow had it not been sent.
     pub fn steps(&mut self, setting: &Setting) -> Vec<Step> {
+        let row = self.rows.find();
         let mut steps = Vec::new();
-        for party in [Party::Owner, Party::Thief] {
-            if self.under_way(party) >= setting.exchanges[party as usize] {
-                continue;
-            }
-            let held = self.held[party as usize].iter();
-            if setting.unbound {
-                steps.extend(held.map(|token| Step::Present(party, *token)));
-                if party == Party::Owner || self.stolen {
-                    steps.extend(self.dead_tokens().map(|token| Step::Present(party, token)));
-                }
-            } else if party == Party::Thief {
-                steps.extend(held.map(|token| Step::Send(party, *token)));
-            } else if self.jar.access_until.is_none_or(|until| until <= self.now) {
-                steps.push(Step::Send(party, self.jar.refresh));
-            }
-        }
-        let mut may_wait = true;
-        for (index, exchange) in self.exchanges.iter().enumerate() {
-            match exchange.stage {
-                Stage::Request => steps.push(Step::Arrive(index)),
-                Stage::Page { arrived, .. } => {
-                    steps.push(Step::Leave(index));
-                    may_wait &= self.now - arrived < setting.longest_page;
-                }
-                Stage::Answer { .. } => steps.extend([Step::Deliver(index), Step::Lose(index)]),
-            }
-        }
+        self.list_requests(&row, setting, &mut steps);
+        self.list_exchanges(&row, setting, &mut steps);
         if setting.crashes {
-            let remembered = |until: Seconds| self.now - until <= FORGOTTEN;
-            let jars = self.earlier.iter().enumerate().filter(|(_, (_, until))| remembered(*until));
-            steps.extend(jars.map(|(index, _)| Step::Crash(index)));
+            for index in 0..=self.earlier.len() {
+                let (jar, until) = self.earlier.get(index).copied().unwrap_or((self.jar, self.now));
+                if self.now - until <= FORGOTTEN && self.may_fall_behind(&row, jar, true, setting) {
+                    steps.push(Step::Crash(index));
+                }
+            }
+        }
+        if setting.keeps_old_cookies && self.jar.old != Some(self.jar.refresh) {
+            steps.push(Step::Keep);
         }
         if setting.theft && !self.stolen {
             let jar = std::slice::from_ref(&self.jar.refresh);
             let copied = if setting.unbound { self.held[Party::Owner as usize].as_slice() } else { jar };
             steps.extend(copied.iter().map(|token| Step::Copy(*token)));
         }
-        if setting.revokes {
+        if setting.revokes && row.revoked.is_none() {
             steps.push(Step::Revoke);
         }
-        if may_wait {
-            steps.extend(setting.waits.iter().map(|by| Step::Wait(*by)));
+        if setting.restores != Restores::Never && !self.restored {
+            let saves = row.revoked.is_none() && self.backup.as_ref() != Some(&row);
+            steps.extend(saves.then_some(Step::Save));
+            let moved = self.backup.as_ref().is_some_and(|backup| !backup.stands(&row));
+            steps.extend(moved.then_some(Step::Restore));
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            match node.asleep {
+                true => steps.push(Step::Wake(index)),
+                false if index < setting.sleepers => steps.push(Step::Suspend(index)),
+                false => {}
+            }
+            match node.set {
+                0 if index > 0 => {}
+                0 => steps.extend(setting.jumps.iter().map(|by| Step::SetClock(index, *by))),
+                _ => steps.push(Step::SetClock(index, 0)),
+            }
+        }
+        for by in setting.waits {
+            steps.extend(self.may_wait(*by, &row, setting).then_some(Step::Wait(*by)));
         }
         steps
+    }
+
+    fn list_requests(&self, row: &Row, setting: &Setting, steps: &mut Vec<Step>) {
+        let dead = self.dead_tokens(row);
+        for party in [Party::Owner, Party::Thief] {
+            if self.under_way(party) >= setting.exchanges[party as usize] {
+                continue;
+            }
+            if setting.unbound || party == Party::Thief {
+                let held = &self.held[party as usize];
+                let dead =
+                    if setting.unbound && (party == Party::Owner || self.stolen) { dead.as_slice() } else { &[] };
+                for node in (0..self.nodes.len()).filter(|node| self.is_ready(*node, setting)) {
+                    let tokens = held.iter().chain(dead);
+                    steps.extend(tokens.map(|token| Step::Present(party, *token, node)));
+                }
+            } else if self.jar.access_until.is_none_or(|until| until <= self.now) {
+                steps.push(Step::Send);
+            }
+        }
+    }
+
+    /// Returns tokens that open nothing: of the generation of the row, and after a restore of those that follow.
+    fn dead_tokens(&self, row: &Row) -> Vec<Token> {
+        let ahead = if self.restored { 2 } else { 0 };
+        (0..=ahead).map(|ahead| Token { generation: row.generation + ahead, secret: DEAD }).collect()
+    }
+
+    fn list_exchanges(&self, row: &Row, setting: &Setting, steps: &mut Vec<Step>) {
+        let free = self.under_way(Party::Owner) < setting.exchanges[Party::Owner as usize];
+        let may_lose = self.may_fall_behind(row, self.jar, false, setting) && setting.losses > 0;
+        for (index, exchange) in self.exchanges.iter().enumerate() {
+            match &exchange.stage {
+                Stage::Request => {
+                    let reaches = |node: &usize| exchange.socket.is_none_or(|socket| socket == *node);
+                    for node in (0..self.nodes.len()).filter(reaches) {
+                        if self.nodes[node].asleep {
+                            steps.extend(exchange.socket.is_none().then_some(Step::Queue(index, node)));
+                        } else if self.is_ready(node, setting) {
+                            steps.push(Step::Arrive(index, node));
+                        }
+                    }
+                }
+                Stage::Page(page) => steps.extend((!self.nodes[page.node].asleep).then_some(Step::Leave(index))),
+                Stage::Answer { refresh, .. } => {
+                    steps.push(Step::Deliver(index));
+                    let repeats = setting.repeats && free && refresh.is_some();
+                    steps.extend(repeats.then_some(Step::Repeat(index)));
+                    let lose = may_lose || refresh.is_none() && setting.losses > 0;
+                    steps.extend(lose.then_some(Step::Lose(index)));
+                }
+            }
+        }
+    }
+
+    /// Tells whether nothing speaks against letting this time pass.
+    fn may_wait(&self, by: Seconds, row: &Row, setting: &Setting) -> bool {
+        let then = self.now + by;
+        let may_lose = self.may_fall_behind(row, self.jar, false, setting) && setting.losses > 0;
+        let due = |exchange: &Exchange| match &exchange.stage {
+            Stage::Page(page) => !self.nodes[page.node].asleep && self.now - page.arrived >= setting.longest_page,
+            // What waits in its socket is the first that a process gets when it wakes.
+            Stage::Request => exchange.socket.is_some_and(|node| {
+                let woke = self.nodes[node].disturbed.unwrap_or(self.now);
+                !self.nodes[node].asleep && then - woke >= setting.window()
+            }),
+            Stage::Answer { refresh, .. } => {
+                let lost = exchange.deadline.is_some_and(|deadline| deadline < then);
+                lost && !(may_lose || refresh.is_none() && setting.losses > 0)
+            }
+        };
+        let missed = |every: Seconds| {
+            let comes = self.jar.access_until.unwrap_or(self.now) + every;
+            self.under_way(Party::Owner) == 0 && then >= comes
+                || self.exchanges.iter().any(|exchange| exchange.deadline.is_some_and(|deadline| deadline < then))
+        };
+        !self.exchanges.iter().any(due) && !setting.visits.is_some_and(missed)
     }
 
     /// Lets a step happen; returns what it broke.
     pub fn happen(&mut self, step: Step, setting: &Setting) -> Broken {
         let mut broken = Broken::default();
+        let before = self.rows.find();
         match step {
-            Step::Send(party, presented) => self.send(party, presented),
-            Step::Present(party, presented) => {
-                self.send(party, presented);
-                self.arrive(self.exchanges.len() - 1, setting, &mut broken);
+            Step::Send => self.send(Party::Owner, self.jar.refresh, setting),
+            Step::Present(party, presented, node) => {
+                self.send(party, presented, setting);
+                self.arrive(self.exchanges.len() - 1, node, setting, &mut broken);
             }
-            Step::Arrive(index) => self.arrive(index, setting, &mut broken),
+            Step::Arrive(index, node) => self.arrive(index, node, setting, &mut broken),
+            Step::Queue(index, node) => {
+                (self.exchanges[index].socket, self.exchanges[index].deadline) = (Some(node), None);
+            }
             Step::Leave(index) => self.leave(index, setting, &mut broken),
             Step::Deliver(index) => self.deliver(index, setting),
+            Step::Repeat(index) => {
+                self.exchanges.push(self.exchanges[index].clone());
+                self.deliver(index, setting);
+            }
             Step::Lose(index) => drop(self.exchanges.remove(index)),
             Step::Crash(index) => self.crash(index),
+            Step::Keep => self.jar.old = Some(self.jar.refresh),
             Step::Copy(token) => self.copy(token),
-            Step::Revoke => {
-                self.rows.revoke(None, EndReason::SignedOut, self.now);
-                // An access token that is still in force is looked up, and this is what it is asked.
-                let over = self.rows.find().session().ended(&setting.lifetimes, moment(self.now)).is_some();
-                broken.unless(over, Property::NothingOpensAfterARevoke);
+            Step::Revoke => self.rows.revoke(EndReason::SignedOut, self.now),
+            Step::Suspend(node) => self.nodes[node].asleep = true,
+            Step::Wake(node) => {
+                self.nodes[node].asleep = false;
+                self.disturb(node);
             }
+            Step::SetClock(node, to) => {
+                self.nodes[node].set = to;
+                self.disturb(node);
+            }
+            Step::Save => self.backup = Some(before.clone()),
+            Step::Restore => self.restore(setting),
             Step::Wait(by) => {
                 self.now += by;
-                let now = self.now;
-                self.exchanges.retain(|exchange| exchange.deadline.is_none_or(|deadline| now <= deadline));
+                self.expire(setting);
             }
+        }
+        if step != Step::Restore {
+            let after = self.rows.find();
+            broken.unless(before.generation <= after.generation, Property::GenerationsOnlyGrow);
+            broken.unless(before.revoked.is_none() || before == after, Property::NothingFollowsARevoke);
         }
         broken
     }
 
-    fn send(&mut self, party: Party, presented: Token) {
-        self.exchanges.push(Exchange { party, awaited: true, presented, deadline: None, stage: Stage::Request });
+    fn send(&mut self, party: Party, presented: Token, setting: &Setting) {
+        let beside = self.jar.old.filter(|old| party == Party::Owner && *old != presented);
+        let on_time = party == Party::Owner && !setting.late_requests && !setting.unbound;
+        let deadline = on_time.then_some(self.now + setting.grace() + setting.stall);
+        let stage = Stage::Request;
+        self.exchanges.push(Exchange { party, awaited: true, presented, beside, socket: None, deadline, stage });
     }
 
-    /// The way in: read and decide.
-    fn arrive(&mut self, index: usize, setting: &Setting, broken: &mut Broken) {
-        let Exchange { party, presented, .. } = self.exchanges[index];
-        let row = self.rows.find();
-        let decision = setting.protocol.decide(&row, presented, &setting.lifetimes, self.now);
-        let ended = matches!(decision, Decision::Ended(_));
-        broken.unless(row.revoked.is_none() || ended, Property::NothingOpensAfterARevoke);
-        let both = opens(decision) && self.rotated_twice[party.other() as usize];
-        broken.unless(!both, Property::NeverBothRotateTwice);
-        if party == Party::Owner && decision == Decision::Overlap {
-            self.last_used = self.now;
-        }
-        let Some(decided) = Decided::of(decision) else {
-            broken.unless(self.may_end(&row, decision, setting), Property::NobodyIsSignedOutEarly);
-            self.exchanges.remove(index);
-            return;
-        };
-        let read = Read { generation: row.generation, active: row.active, previous: row.previous };
-        let exchange = &mut self.exchanges[index];
-        exchange.deadline = None;
-        exchange.stage = Stage::Page { arrived: self.now, read, decision: decided };
-    }
-
-    /// Tells whether a browser may be told that its sign-in is over.
-    ///
-    /// Idleness is counted from the last swap. A parallel request, which may come a grace after it, is not written
-    /// down, so idleness may come as much before its time.
-    fn may_end(&self, row: &Row, decision: Decision, setting: &Setting) -> bool {
-        self.stolen
-            || match decision {
-                Decision::Ended(EndReason::Expired) => self.now >= row.expires_at,
-                Decision::Ended(EndReason::Idle) => {
-                    self.now - self.last_used >= length(setting.lifetimes.idle) - setting.grace()
-                }
-                Decision::Ended(EndReason::SignedOut) => row.revoked.is_some(),
-                _ => false,
+    /// A process notes that it slept, or that its clock was set.
+    fn disturb(&mut self, node: usize) {
+        self.nodes[node].disturbed = Some(self.now);
+        for exchange in &mut self.exchanges {
+            if let Stage::Page(page) = &mut exchange.stage {
+                page.interrupted |= page.node == node;
             }
-    }
-
-    /// The way out: carry the decision out, and answer.
-    fn leave(&mut self, index: usize, setting: &Setting, broken: &mut Broken) {
-        let Exchange { party, awaited, presented, ref stage, .. } = self.exchanges[index];
-        let Stage::Page { arrived, read, decision } = *stage else { return };
-        let before = self.rows.find();
-        let seen = Row { generation: read.generation, active: read.active, previous: read.previous, ..before.clone() };
-        let fresh = Secret(u32::try_from(self.line.len()).expect("fewer secrets than that"));
-        let mut refresh = None;
-        if let Some(next) = setting.protocol.replacement(decision.into(), &seen, fresh, self.now) {
-            if !self.rows.swap(&seen, next) {
-                let again = setting.protocol.decide(&before, presented, &setting.lifetimes, arrived);
-                let again = (setting.protocol.after_a_lost_swap)(again);
-                // On the way out nothing is ended: whoever presents it again is told then.
-                return self.stay(index, &before, again, |decided| decided != Decided::Replayed);
-            }
-            broken.unless(before.revoked.is_none(), Property::NothingOpensAfterARevoke);
-            self.note_swap(party, presented, broken);
-            refresh = Some(Token { generation: next.generation, secret: fresh });
-            let mut handed_out: Vec<Token> = self.rows.find().live_tokens().chain(before.live_tokens()).collect();
-            handed_out.sort_unstable();
-            handed_out.dedup();
-            let row = self.rows.find();
-            let one = one_opens_beyond_the_grace(&setting.protocol, &setting.lifetimes, &row, &handed_out, self.now);
-            broken.unless(one, Property::OneSecretBeyondTheGrace);
-        } else if decision == Decided::Replayed {
-            if !self.rows.revoke(Some(&seen), EndReason::Replayed, self.now) {
-                let again = setting.protocol.decide(&before, presented, &setting.lifetimes, arrived);
-                return self.stay(index, &before, again, |_| true);
-            }
-            broken.unless(self.stolen, Property::NobodyIsSignedOutEarly);
-            self.exchanges.remove(index);
-            return;
-        }
-        if party == Party::Owner && refresh.is_some() {
-            self.last_used = self.now;
-        }
-        if !awaited || setting.unbound {
-            self.exchanges.remove(index);
-            self.held[party as usize].extend(refresh);
-            return;
-        }
-        let on_time = party == Party::Owner && setting.late_answers == LateAnswers::Never;
-        let exchange = &mut self.exchanges[index];
-        exchange.deadline = on_time.then_some(self.now + setting.grace());
-        let access_until = self.now + length(setting.lifetimes.access);
-        exchange.stage = Stage::Answer { refresh, access_until, made: self.now };
-    }
-
-    /// Lets a page go on with a decision that was made again, or ends it where there is nothing to give.
-    fn stay(&mut self, index: usize, row: &Row, again: Decision, goes_on: impl Fn(Decided) -> bool) {
-        match (Decided::of(again).filter(|decided| goes_on(*decided)), &mut self.exchanges[index].stage) {
-            (Some(decided), Stage::Page { read, decision, .. }) => {
-                *read = Read { generation: row.generation, active: row.active, previous: row.previous };
-                *decision = decided;
-            }
-            _ => drop(self.exchanges.remove(index)),
         }
     }
 
-    /// Counts a rotation, and the line of rotations that it stands in.
-    fn note_swap(&mut self, party: Party, presented: Token, broken: &mut Broken) {
-        let line = self.line.get(presented.secret.0 as usize).copied().unwrap_or(0);
-        let longer = if self.stolen { (line + 1).min(2) } else { 0 };
-        self.line.push(longer);
-        if !self.stolen {
-            return;
-        }
-        self.rotated_twice[party as usize] |= longer == 2;
-        broken.unless(self.rotated_twice != [true; 2], Property::NeverBothRotateTwice);
-        let swaps = &mut self.swaps[party as usize];
-        *swaps = (*swaps + 1).min(2);
-        broken.unless(self.swaps != [2; 2], Property::NeverBothSwapTwice);
+    /// What is late is lost; and nobody waits for a page whose process slept for too long.
+    fn expire(&mut self, setting: &Setting) {
+        let given_up = self.now - setting.longest_page - setting.window();
+        self.exchanges.retain(|exchange| {
+            let waits = !matches!(&exchange.stage, Stage::Page(page) if page.arrived < given_up);
+            waits && exchange.deadline.is_none_or(|deadline| self.now <= deadline)
+        });
     }
 
     /// An answer reaches its browser, which stores the cookies.
@@ -239,36 +259,24 @@ impl<R: Rows> World<R> {
             self.held[Party::Thief as usize].extend(refresh);
             return;
         }
-        let jar = Jar { refresh: refresh.unwrap_or(self.jar.refresh), access_until: Some(access_until) };
+        let access_until = (!setting.lifetimes.access.is_zero()).then_some(access_until);
+        let jar = Jar { refresh: refresh.unwrap_or(self.jar.refresh), access_until, ..self.jar };
         let before = std::mem::replace(&mut self.jar, jar);
         self.earlier.retain(|(_, until)| self.now - until <= FORGOTTEN);
         self.earlier.push((before, self.now));
-        if refresh.is_none() {
-            return;
+        if let (Some(_), Some(overtaken)) = (refresh, setting.overtaken) {
+            let limit = made + overtaken;
+            let owners = self.exchanges.iter_mut().filter(|other| other.party == Party::Owner);
+            for other in owners.filter(|other| other.stage == Stage::Request) {
+                other.deadline = Some(other.deadline.map_or(limit, |deadline| deadline.min(limit)));
+            }
+            self.expire(setting);
         }
-        let grace = setting.grace();
-        for other in self.exchanges.iter_mut().filter(|other| other.party == Party::Owner) {
-            let limit = match other.stage {
-                Stage::Request if !setting.late_requests => made + grace,
-                Stage::Answer { made: earlier, .. }
-                    if setting.late_answers == LateAnswers::UntilTheGraceAfterTheRetry
-                        && other.presented == answered.presented
-                        && earlier <= made =>
-                {
-                    self.now + grace
-                }
-                _ => continue,
-            };
-            other.deadline = Some(other.deadline.map_or(limit, |deadline| deadline.min(limit)));
-        }
-        let now = self.now;
-        self.exchanges.retain(|other| other.deadline.is_none_or(|deadline| now <= deadline));
     }
 
     /// The owner's browser is gone, and with it what it stored last and what it waited for.
     fn crash(&mut self, index: usize) {
-        let (jar, _) = self.earlier[index];
-        self.jar = jar;
+        self.jar = self.earlier.get(index).map_or(self.jar, |(jar, _)| *jar);
         self.earlier.clear();
         self.exchanges
             .retain(|exchange| exchange.party == Party::Thief || !matches!(exchange.stage, Stage::Answer { .. }));
@@ -285,6 +293,21 @@ impl<R: Rows> World<R> {
         self.line.fill(0);
         if row.active != token.secret {
             self.line[row.active.0 as usize] = 1;
+        }
+    }
+
+    /// The database is put back. Where that is done at a standstill, every page is gone and every process starts anew.
+    fn restore(&mut self, setting: &Setting) {
+        let Some(backup) = self.backup.take() else { return };
+        self.rows.restore(&backup);
+        (self.restored, self.judged, self.rotated_twice) = (true, false, [false; 2]);
+        self.line.fill(0);
+        self.last_used = self.last_used.min(backup.last_seen_at);
+        if setting.restores == Restores::AtAStandstill {
+            self.exchanges.retain(|exchange| !matches!(exchange.stage, Stage::Page(_)) && exchange.socket.is_none());
+            for node in &mut self.nodes {
+                (node.asleep, node.disturbed) = (false, Some(self.now));
+            }
         }
     }
 }

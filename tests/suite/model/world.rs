@@ -1,9 +1,8 @@
-//! Everything there is at a moment: the row, the browsers with their jars, and what is under way between them.
+//! Everything there is at a moment: the row, the browsers with their jars, the processes, and what is under way.
 
-use perennial::domain::rotation::Decision;
-use perennial::domain::session::{EndReason, Lifetimes};
+use perennial::domain::session::Lifetimes;
 
-use super::protocol::{InMemory, Protocol, Row, Rows, Seconds, Secret, Token, length};
+use super::protocol::{FIRST_NEW, Plan, Protocol, Row, Rows, Seconds, Secret, Token, length};
 
 /// Who holds the sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,11 +21,38 @@ impl Party {
     }
 }
 
+/// A process on the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Host {
+    pub version: Version,
+    /// How far its clock is ahead, always.
+    pub ahead: Seconds,
+}
+
+/// Which protocol a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    One,
+    Two,
+}
+
+/// Whether an older row may be put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restores {
+    Never,
+    /// While no process runs: each starts anew, and is unsteady.
+    AtAStandstill,
+    /// Under the processes that run.
+    UnderWay,
+}
+
 /// What is possible.
 #[derive(Clone, Copy)]
 pub struct Setting {
+    /// What processes of the second version run.
     pub protocol: Protocol,
     pub lifetimes: Lifetimes,
+    pub hosts: &'static [Host],
     /// Requests that each party may have under way at once: tabs, and copies that the network makes.
     pub exchanges: [usize; 2],
     /// Whether the owner, too, presents anything it ever held at any moment. That is more than tabs, a network and
@@ -36,33 +62,42 @@ pub struct Setting {
     pub unbound: bool,
     /// Whether the owner's browser crashes.
     pub crashes: bool,
+    /// Whether the owner's browser may keep a cookie beside the ones that follow, and send both.
+    pub keeps_old_cookies: bool,
+    /// Whether an answer may reach the browser twice.
+    pub repeats: bool,
+    /// Renewals in a row that may be lost or forgotten.
+    pub losses: i32,
     /// Whether the jar is copied.
     pub theft: bool,
     /// Whether the sign-in is revoked.
     pub revokes: bool,
-    /// Whether idleness and expiry are looked at; otherwise the sign-in does not age.
-    pub ends: bool,
-    /// Which answers may come late.
-    pub late_answers: LateAnswers,
-    /// Whether a request that was overtaken may arrive when the grace of the rotation that overtook it is over.
+    /// Whether the sign-in ages, so that idleness and expiry come.
+    pub ages: bool,
+    /// How many of the processes sleep at times.
+    pub sleepers: usize,
+    /// By how much the clock of the first process may be set wrong; it is set right later.
+    pub jumps: &'static [Seconds],
+    /// Whether a process whose clock differs from that of others is taken out, before it may judge again.
+    pub takes_wrong_clocks_out: bool,
+    pub restores: Restores,
+    /// Whether an answer may come later than the grace after the swap that made it.
+    pub late_answers: bool,
+    /// Whether a request may come later than the grace, and what a process sleeps without knowing it, after it was sent.
     pub late_requests: bool,
+    /// How long a process may sleep without knowing it, with a request in its socket.
+    pub stall: Seconds,
+    /// How long after a rotation a request may come that was sent before the browser stored what the rotation gave, where
+    /// version 1 asks for that.
+    pub overtaken: Option<Seconds>,
     /// How time passes.
     pub waits: &'static [Seconds],
     /// A page takes at most this long.
     pub longest_page: Seconds,
+    /// How often an owner visits at least who stores what comes; otherwise the owner comes at any time, or never.
+    pub visits: Option<Seconds>,
     /// Whether swaps are counted one by one.
     pub counts_swaps: bool,
-}
-
-/// Which answers may reach the browser late.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LateAnswers {
-    /// None: an answer arrives within the grace of the swap that made it, or never.
-    Never,
-    /// All but those that come later than the grace after the answer to their own retry.
-    UntilTheGraceAfterTheRetry,
-    /// All.
-    Always,
 }
 
 impl Setting {
@@ -70,81 +105,88 @@ impl Setting {
     pub fn grace(&self) -> Seconds {
         length(self.lifetimes.reuse_grace)
     }
+
+    /// Returns the window.
+    pub fn window(&self) -> Seconds {
+        length(self.lifetimes.window())
+    }
+
+    /// Tells whether a process of version 1 runs on the database, so that reissues stay in place.
+    pub fn has_version_1(&self) -> bool {
+        self.hosts.iter().any(|host| host.version == Version::One)
+    }
+
+    /// Tells whether an answer without a refresh token changes anything for whoever gets it.
+    pub fn access_matters(&self, party: Party) -> bool {
+        !self.unbound && party == Party::Owner && !self.lifetimes.access.is_zero()
+    }
 }
 
-/// Cookies that a crash makes a browser forget: those of its last half minute (Chromium writes its jar that often).
+/// What a crash makes a browser forget: the cookies of its last half minute (Chromium writes its jar that often).
 pub const FORGOTTEN: Seconds = 30;
 
-/// The two cookies of a sign-in.
+/// The cookies of a sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Jar {
     pub refresh: Token,
+    /// A refresh cookie that no answer replaces; it is sent beside the other.
+    pub old: Option<Token>,
     /// When the access token expires; none where it has.
     pub access_until: Option<Seconds>,
 }
 
+/// A process: whether it runs, and what it knows of its own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Node {
+    pub asleep: bool,
+    /// When it woke, was started, or had its clock set.
+    pub disturbed: Option<Seconds>,
+    /// By how much its clock is set wrong.
+    pub set: Seconds,
+}
+
 /// A message on its way, and the request that it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     pub party: Party,
     /// Whether the browser that asked still runs.
     pub awaited: bool,
     pub presented: Token,
-    /// When it is lost unless it arrived, where lateness is excluded.
+    /// The other cookie that came with it.
+    pub beside: Option<Token>,
+    /// The process in whose socket it waits.
+    pub socket: Option<usize>,
+    /// When it is lost unless it arrived.
     pub deadline: Option<Seconds>,
     pub stage: Stage,
 }
 
 /// How far an exchange is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// The request is under way.
     Request,
     /// The server has read the row and decided; the page is being made.
-    Page { arrived: Seconds, read: Read, decision: Decided },
+    Page(Page),
     /// The answer is under way.
     Answer { refresh: Option<Token>, access_until: Seconds, made: Seconds },
 }
 
-/// What of the row a page remembers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Read {
-    pub generation: i32,
-    pub active: Secret,
-    pub previous: Option<Secret>,
-}
-
-/// A decision that leaves something to do on the way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Decided {
-    Rotate,
-    Overlap,
-    Reissue,
-    Replayed,
-}
-
-impl Decided {
-    /// Leaves out the decisions that are final on the way in.
-    pub fn of(decision: Decision) -> Option<Self> {
-        match decision {
-            Decision::Rotate => Some(Self::Rotate),
-            Decision::Overlap => Some(Self::Overlap),
-            Decision::Reissue => Some(Self::Reissue),
-            Decision::Replayed => Some(Self::Replayed),
-            Decision::Unknown | Decision::Ended(_) => None,
-        }
-    }
-}
-
-impl From<Decided> for Decision {
-    fn from(decided: Decided) -> Self {
-        match decided {
-            Decided::Rotate => Self::Rotate,
-            Decided::Overlap => Self::Overlap,
-            Decided::Reissue => Self::Reissue,
-            Decided::Replayed => Self::Replayed,
-        }
-    }
+/// What the way in leaves for the way out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Page {
+    pub node: usize,
+    pub arrived: Seconds,
+    /// How wrong the clock was that told the time of arrival.
+    pub error: Seconds,
+    /// Whether the process could judge then.
+    pub steady: bool,
+    /// Whether the process slept, or its clock was set, since.
+    pub interrupted: bool,
+    /// The token that counted.
+    pub chosen: Token,
+    pub read: Row,
+    pub plan: Plan,
 }
 
 /// Everything there is.
@@ -152,6 +194,7 @@ impl From<Decided> for Decision {
 pub struct World<R> {
     pub now: Seconds,
     pub rows: R,
+    pub nodes: Vec<Node>,
     pub jar: Jar,
     /// What the jar held before, and until when: what a crash may bring back.
     pub earlier: Vec<(Jar, Seconds)>,
@@ -160,170 +203,80 @@ pub struct World<R> {
     /// Whether the jar was copied.
     pub stolen: bool,
     pub exchanges: Vec<Exchange>,
+    /// The row as it was saved.
+    pub backup: Option<Row>,
+    /// Whether it was put back.
+    pub restored: bool,
+    /// Whether a request was turned away by a judgement: its sign-in is over for everybody.
+    pub judged: bool,
     /// For each secret, how many rotations in line led to it since the copy: 0, 1, or 2 for more.
     pub line: Vec<u8>,
     /// Who was given something for what it was given since the copy.
     pub rotated_twice: [bool; 2],
     /// Swaps of each party since the copy, up to 2.
     pub swaps: [u8; 2],
-    /// When the owner last rotated, or came in beside a rotation.
+    /// When the owner was last signed in.
     pub last_used: Seconds,
 }
 
 impl<R: Rows> World<R> {
-    /// Begins a sign-in that was just answered.
-    pub fn begun(rows: R, now: Seconds, lifetimes: &Lifetimes) -> Self {
+    /// Begins a sign-in that was answered a while ago.
+    pub fn begun(rows: R, now: Seconds, setting: &Setting) -> Self {
         let refresh = Token { generation: 0, secret: Secret(0) };
         Self {
             now,
             rows,
-            jar: Jar { refresh, access_until: Some(now + length(lifetimes.access)) },
+            nodes: vec![Node { asleep: false, disturbed: None, set: 0 }; setting.hosts.len()],
+            jar: Jar { refresh, old: None, access_until: Some(now + length(setting.lifetimes.access)) },
             earlier: Vec::new(),
             held: [vec![refresh], Vec::new()],
             stolen: false,
             exchanges: Vec::new(),
-            line: vec![0],
+            backup: None,
+            restored: false,
+            judged: false,
+            line: vec![0; FIRST_NEW as usize],
             rotated_twice: [false; 2],
             swaps: [0; 2],
             last_used: now,
         }
     }
 
-    /// Returns the tokens that open nothing, one for each number of generations that it may be behind.
-    ///
-    /// It goes by the names that [`World::canonical`] gives.
-    pub fn dead_tokens(&mut self) -> impl Iterator<Item = Token> + use<R> {
-        let newest = self.rows.find().generation;
-        (0..=newest.min(2))
-            .map(move |behind| Token { generation: newest - behind, secret: Secret(2 + behind.unsigned_abs()) })
+    /// Returns what the clock of a process shows.
+    pub fn clock(&self, node: usize, setting: &Setting) -> Seconds {
+        self.now + self.error(node, setting)
+    }
+
+    /// Returns how wrong the clock of a process is.
+    pub fn error(&self, node: usize, setting: &Setting) -> Seconds {
+        setting.hosts[node].ahead + self.nodes[node].set
+    }
+
+    /// Tells whether a process has run, and its clock gone, without a break for the length of the window.
+    pub fn is_steady(&self, node: usize, setting: &Setting) -> bool {
+        self.nodes[node].disturbed.is_none_or(|at| self.now - at >= setting.window())
+    }
+
+    /// Tells whether a process gets requests: one whose clock differs from the others' is soon taken out.
+    pub fn is_ready(&self, node: usize, setting: &Setting) -> bool {
+        let Node { asleep, set, .. } = self.nodes[node];
+        let taken_out = setting.takes_wrong_clocks_out && setting.hosts.len() > 1 && set != 0;
+        !(asleep || taken_out && self.is_steady(node, setting))
     }
 
     /// Returns how many requests and answers of a party are under way.
     pub fn under_way(&self, party: Party) -> usize {
         self.exchanges.iter().filter(|exchange| exchange.party == party).count()
     }
-}
 
-impl World<InMemory> {
-    /// Returns the one state that stands for all that differ only in what nothing turns on.
-    ///
-    /// * Time is told from now, and an age that is past every limit it is compared with is that limit and a bit.
-    /// * `decide` compares secrets and generations only, so the active secret is 0, its predecessor 1, and one that is
-    ///   neither is named for how many generations it is behind: none, one, or more.
-    /// * A line of rotations is looked at for tokens that still open something; the order of exchanges is no matter.
-    ///
-    /// With the number of exchanges bounded this makes the states finite, so no bound on the length of a run is needed.
-    pub fn canonical(mut self, setting: &Setting) -> Self {
-        let now = self.now;
-        let beat = setting.waits.iter().copied().min().unwrap_or(1);
-        let row = self.rows.0.clone();
-        let newest = row.generation.min(2);
-        let name = |token: &mut Token| {
-            let behind = (row.generation - token.generation).clamp(0, 2);
-            token.secret = if token.secret == row.active {
-                Secret(0)
-            } else if Some(token.secret) == row.previous {
-                Secret(1)
-            } else {
-                Secret(2 + behind.unsigned_abs())
-            };
-            token.generation = newest - behind;
+    /// Tells whether the jar may come to be `jar`, or stay it after a loss, without more renewals in a row being lost
+    /// than may be. What the server has still to do for a browser that is gone is lost besides.
+    pub fn may_fall_behind(&self, row: &Row, jar: Jar, crashes: bool, setting: &Setting) -> bool {
+        let answers = |exchange: &Exchange| matches!(exchange.stage, Stage::Answer { .. });
+        let in_vain = |exchange: &&Exchange| {
+            exchange.party == Party::Owner && (crashes || !exchange.awaited) && !answers(exchange)
         };
-        if setting.unbound {
-            self.jar = Jar { refresh: Token { generation: row.generation, secret: row.active }, access_until: None };
-        }
-        name(&mut self.jar.refresh);
-        self.jar.access_until = self.jar.access_until.filter(|until| *until > now).map(|until| until - now);
-        let current = self.jar;
-        self.earlier.retain(|(_, until)| now - until <= FORGOTTEN);
-        for (jar, until) in &mut self.earlier {
-            name(&mut jar.refresh);
-            jar.access_until = jar.access_until.filter(|until| *until > now).map(|until| until - now);
-            *until -= now;
-        }
-        self.earlier.retain(|(jar, _)| *jar != current);
-        self.earlier.reverse();
-        let mut kept: Vec<(Jar, Seconds)> = Vec::new();
-        for (jar, until) in self.earlier {
-            if !kept.iter().any(|(other, _)| *other == jar) {
-                kept.push((jar, until));
-            }
-        }
-        kept.reverse();
-        self.earlier = kept;
-        if !setting.unbound {
-            self.held[Party::Owner as usize].clear();
-        }
-        for held in &mut self.held {
-            held.iter_mut().for_each(name);
-            held.retain(|token| !setting.unbound || token.secret <= Secret(1));
-            held.sort_unstable();
-            held.dedup();
-        }
-        let oldest = setting.grace() + beat;
-        for exchange in &mut self.exchanges {
-            name(&mut exchange.presented);
-            exchange.deadline = exchange.deadline.map(|deadline| deadline - now);
-            match &mut exchange.stage {
-                Stage::Request => {}
-                Stage::Page { arrived, read, decision } => {
-                    // Of a row that has moved, nothing matters but that it did: every swap on it is lost.
-                    let stands = (read.generation, read.active) == (row.generation, row.active);
-                    *read = Read {
-                        generation: if stands { newest } else { -1 },
-                        active: Secret(0),
-                        previous: read.previous.filter(|_| stands).map(|_| Secret(1)),
-                    };
-                    *arrived -= now;
-                    match *decision {
-                        Decided::Reissue if !stands => *decision = Decided::Rotate,
-                        // Nothing is done for a parallel request, so it may take its time.
-                        Decided::Overlap => {
-                            *arrived = 0;
-                            *read = Read { generation: -1, active: Secret(0), previous: None };
-                        }
-                        _ => {}
-                    }
-                }
-                Stage::Answer { refresh, access_until, made } => {
-                    if let Some(token) = refresh {
-                        name(token);
-                    }
-                    *access_until = (*access_until - now).max(0);
-                    *made = (*made - now).max(-oldest);
-                    if setting.late_answers != LateAnswers::UntilTheGraceAfterTheRetry {
-                        exchange.presented = Token { generation: 0, secret: Secret(0) };
-                    }
-                    if exchange.party == Party::Thief {
-                        (*access_until, *made) = (0, 0);
-                    } else if setting.late_requests {
-                        *made = 0;
-                    }
-                }
-            }
-        }
-        let in_vain = |stage: &Stage| matches!(stage, Stage::Page { decision: Decided::Overlap, .. });
-        self.exchanges.retain(|exchange| !setting.unbound || !in_vain(&exchange.stage));
-        self.exchanges.sort_unstable();
-        let line = |secret: Secret| self.line.get(secret.0 as usize).copied().unwrap_or(0);
-        self.line = vec![line(row.active), row.previous.map_or(0, line), 0, 0, 0];
-        if !self.stolen || !setting.counts_swaps {
-            self.swaps = [0; 2];
-        }
-        let pages = self.exchanges.iter().any(|exchange| matches!(exchange.stage, Stage::Page { .. }));
-        let idle = length(setting.lifetimes.idle);
-        let oldest = if pages { oldest + setting.longest_page } else { oldest };
-        self.rows.0 = Row {
-            generation: newest,
-            active: Secret(0),
-            previous: row.previous.map(|_| Secret(1)),
-            rotated_at: (row.rotated_at - now).max(-oldest),
-            last_seen_at: if setting.ends { (row.last_seen_at - now).max(-idle) } else { 0 },
-            expires_at: if setting.ends { (row.expires_at - now).max(0) } else { length(setting.lifetimes.kept) },
-            revoked: row.revoked.map(|_| (0, EndReason::SignedOut)),
-        };
-        self.last_used = if setting.ends { (self.last_used - now).max(-idle) } else { 0 };
-        self.now = 0;
-        self
+        let in_vain = i32::try_from(self.exchanges.iter().filter(in_vain).count()).expect("a few requests");
+        setting.theft || row.generation + in_vain - jar.refresh.generation <= setting.losses
     }
 }

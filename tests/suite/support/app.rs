@@ -9,13 +9,15 @@ use actix_web::App;
 use actix_web::dev::{Payload, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::from_fn;
-use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::web::{Bytes, ServiceConfig};
 use futures_util::Stream;
 use futures_util::future::LocalBoxFuture;
-use perennial::Application;
-use perennial::config::{Arguments, PublicUrl};
+use perennial::app::StartError;
 use perennial::domain::clock::{Clock, ManualClock};
+use perennial::jobs::Retention;
+use perennial::mail::{Email, Memory, Outbox};
+use perennial::{Application, Arguments, PublicUrl};
 use tempfile::TempDir;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -25,6 +27,9 @@ use super::database::{Rows, url_in};
 
 /// When every test begins: later than the machine's own clock, which the database's triggers go by.
 pub const START: OffsetDateTime = datetime!(2060-03-01 09:00 UTC);
+
+/// The key of every application that is not told another.
+pub const KEY: &str = "a key of the test suite with 32 bytes or more";
 
 /// Answers a request the way the server would; a body that arrives bit by bit comes beside it.
 pub type Serve = Rc<dyn Fn(TestRequest, Option<BoxedPayloadStream>) -> LocalBoxFuture<'static, ServiceResponse>>;
@@ -42,6 +47,7 @@ pub struct TestApp {
     arguments: Arguments,
     more: MoreRoutes,
     application: Application,
+    outbox: Outbox,
     serve: Serve,
 }
 
@@ -60,7 +66,7 @@ impl TestApp {
     pub async fn embedded(change: impl FnOnce(&mut Arguments), more: impl Fn(&mut ServiceConfig) + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut arguments = Arguments {
-            jwt_secret_key: Some("a key of the test suite with 32 bytes or more".to_owned()),
+            jwt_secret_key: Some(KEY.to_owned()),
             bcrypt_cost: Some("4".to_owned()),
             database_url: Some(url_in(folder.path())),
             ..Arguments::default()
@@ -81,6 +87,18 @@ impl TestApp {
         Self::build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more)).await
     }
 
+    /// Starts another process on the same database, with settings changed by `change`, or says why it does not start.
+    pub async fn try_another_process_with(&self, change: impl FnOnce(&mut Arguments)) -> Result<Self, StartError> {
+        let mut arguments = self.arguments.clone();
+        change(&mut arguments);
+        Self::try_build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more)).await
+    }
+
+    /// Starts another process on the same database that has a clock of its own.
+    pub async fn another_process_by(&self, clock: Arc<ManualClock>) -> Self {
+        Self::build(clock, Rc::clone(&self.folder), self.arguments.clone(), Rc::clone(&self.more)).await
+    }
+
     /// Ends this process and starts another on its database.
     pub async fn restart(self) -> Self {
         self.restart_with(|_| {}).await
@@ -88,22 +106,32 @@ impl TestApp {
 
     /// Ends this process and starts another on its database, with settings changed by `change`.
     pub async fn restart_with(self, change: impl FnOnce(&mut Arguments)) -> Self {
-        let Self { clock, folder, mut arguments, more, application, serve } = self;
+        let Self { clock, folder, mut arguments, more, application, outbox: _, serve } = self;
         drop((application, serve));
         change(&mut arguments);
         Self::build(clock, folder, arguments, more).await
     }
 
     async fn build(clock: Arc<ManualClock>, folder: Rc<TempDir>, arguments: Arguments, more: MoreRoutes) -> Self {
+        Self::try_build(clock, folder, arguments, more).await.unwrap()
+    }
+
+    async fn try_build(
+        clock: Arc<ManualClock>,
+        folder: Rc<TempDir>,
+        arguments: Arguments,
+        more: MoreRoutes,
+    ) -> Result<Self, StartError> {
         let settings = arguments.settings().unwrap();
         let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(8080));
         let time: Arc<dyn Clock> = clock.clone();
-        let application = Application::build(&settings, public_url, time).unwrap();
+        let (transport, outbox) = Memory::new();
+        let application = Application::build_with_transport(&settings, public_url, time, Arc::new(transport))?;
         let (routes, added) = (application.clone(), Rc::clone(&more));
         let app = App::new()
             .configure(move |config| added(config))
             .configure(move |config| routes.configure(config))
-            .wrap(from_fn(perennial::guard));
+            .wrap(from_fn(perennial::authenticate));
         let service = Rc::new(init_service(app).await);
         let serve: Serve = Rc::new(move |request, stream| {
             let service = Rc::clone(&service);
@@ -111,9 +139,15 @@ impl TestApp {
             if let Some(payload) = stream {
                 request = request.replace_payload(Payload::Stream { payload }).0;
             }
-            Box::pin(async move { call_service(&*service, request).await.map_into_boxed_body() })
+            Box::pin(async move {
+                match try_call_service(&*service, request).await {
+                    Ok(response) => response.map_into_boxed_body(),
+                    // As the server does with what a middleware has made an error of.
+                    Err(error) => ServiceResponse::new(TestRequest::default().to_http_request(), error.into()),
+                }
+            })
         });
-        Self { clock, folder, arguments, more, application, serve }
+        Ok(Self { clock, folder, arguments, more, application, outbox, serve })
     }
 
     /// Opens a browser with an empty cookie jar.
@@ -156,11 +190,42 @@ impl TestApp {
 
     /// Takes in what other processes changed.
     pub fn catch_up(&self) {
-        self.application.background().catch_up().unwrap();
+        self.application.catch_up().unwrap();
     }
 
-    /// Writes down when sign-ins were last seen.
-    pub fn write_seen(&self) {
-        self.application.background().write_seen().unwrap();
+    /// Returns the secrets of this process.
+    pub fn keys(&self) -> &str {
+        self.arguments.jwt_secret_key.as_deref().unwrap()
+    }
+
+    /// Lets this process be heard from by the others.
+    pub fn beat(&self) {
+        self.application.beat().unwrap();
+    }
+
+    /// Sends the mail that is due, and returns everything that this process has sent.
+    pub fn mail(&self) -> Vec<Email> {
+        self.application.deliver_mail().unwrap();
+        self.outbox.messages()
+    }
+
+    /// Stops the database, or lets it go on.
+    pub fn set_stopped(&self, stopped: bool) {
+        self.application.database().set_stopped(stopped);
+    }
+
+    /// Returns what deletes what is over.
+    pub fn retention(&self) -> Retention {
+        self.application.retention().clone()
+    }
+
+    /// Drops from memory what is over.
+    pub fn sweep(&self) {
+        self.application.sweep();
+    }
+
+    /// Writes down when sessions were last used.
+    pub fn write_last_seen(&self) {
+        self.application.write_last_seen().unwrap();
     }
 }

@@ -11,13 +11,18 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
+use actix_web::web::Bytes;
+use futures_util::{StreamExt, stream};
 use perennial::domain::clock::{Clock, ManualClock};
 
-use super::app::{Serve, TestApp};
+use super::app::{BoxedPayloadStream, Serve, TestApp};
 use super::jar::{Jar, SetCookie};
 use super::{EMAIL, NAME, PASSWORD};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// How browsers send forms.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What Firefox on Linux says it is.
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
@@ -126,7 +131,7 @@ impl Browser {
     /// Sends fields as they are.
     pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> impl Future<Output = Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.post_body(path, "application/x-www-form-urlencoded", body)
+        self.post_body(path, FORM, body)
     }
 
     /// Sends a body as it is.
@@ -193,6 +198,11 @@ impl Browser {
         self.jar.borrow().get(name).unwrap_or_else(|| panic!("the jar holds no {name}"))
     }
 
+    /// Returns the name of the sign-in that the refresh cookie is of, which stands behind its signature.
+    pub fn session(&self) -> String {
+        self.cookie("keep_signed_in")[44..].split('.').next().unwrap().to_owned()
+    }
+
     /// Tells whether the jar holds a cookie.
     pub fn holds(&self, name: &str) -> bool {
         self.jar.borrow().get(name).is_some()
@@ -223,8 +233,37 @@ impl Browser {
         *self.jar.borrow_mut() = copy.jar.borrow().clone();
     }
 
+    /// Sends a form of which four bytes arrive at once, and the rest only after `meanwhile`: by then the server has found
+    /// out who sent it, and waits.
+    pub fn post_while(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        meanwhile: impl Future<Output = ()> + 'static,
+    ) -> impl Future<Output = Answer> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut first = Bytes::from(body);
+        let rest = first.split_off(4);
+        let arrived = stream::once(async { Ok(first) });
+        let outstanding = stream::once(async move {
+            meanwhile.await;
+            Ok(rest)
+        });
+        let request = self.request(&Method::POST, path).insert_header((CONTENT_TYPE, FORM));
+        self.exchange(request, Some(Box::pin(arrived.chain(outstanding))))
+    }
+
     /// Sends a request with the cookies that are in the jar at this moment, and takes in those of the answer.
     fn send(&self, method: Method, path: &str, body: Option<(String, Vec<u8>)>) -> impl Future<Output = Answer> {
+        let mut request = self.request(&method, path);
+        if let Some((kind, body)) = body {
+            request = request.insert_header((CONTENT_TYPE, kind)).set_payload(body);
+        }
+        self.exchange(request, None)
+    }
+
+    /// Writes the head of a request, with the cookies that are in the jar at this moment.
+    fn request(&self, method: &Method, path: &str) -> TestRequest {
         let mut request = TestRequest::with_uri(path)
             .method(method.clone())
             .peer_addr(self.address)
@@ -234,18 +273,19 @@ impl Browser {
         if let Some(cookies) = self.jar.borrow().header(self.clock.now()) {
             request = request.insert_header((COOKIE, cookies));
         }
-        if method == Method::POST {
+        if *method == Method::POST {
             request = request.insert_header((ORIGIN, self.origin.as_str()));
-        }
-        if let Some((kind, body)) = body {
-            request = request.insert_header((CONTENT_TYPE, kind)).set_payload(body);
         }
         for (name, value) in &self.headers {
             request = request.insert_header((name.clone(), value.clone()));
         }
+        request
+    }
+
+    fn exchange(&self, request: TestRequest, body: Option<BoxedPayloadStream>) -> impl Future<Output = Answer> {
         let serve = Rc::clone(&self.serve);
         async move {
-            let response = serve(request, None).await;
+            let response = serve(request, body).await;
             let (status, headers) = (response.status(), response.headers().clone());
             self.jar.borrow_mut().take_in(&SetCookie::all(&headers), self.clock.now());
             let bytes = to_bytes(response.into_body()).await.unwrap().to_vec();

@@ -1,4 +1,4 @@
-//! The cable to a PostgreSQL server, which can be cut at the worst moment: around a `COMMIT`.
+//! The cable to a PostgreSQL server, which can be cut at the worst moment: around a commit.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,6 +8,9 @@ use std::thread::{self, JoinHandle};
 
 /// What libpq sends to commit, up to the end of its message.
 const COMMIT: &[u8] = b"COMMIT\0";
+
+/// How a rotation begins, which is one statement and commits by itself. It is prepared under a name, and run by that.
+const SWAP: &[u8] = b"UPDATE sessions SET generation";
 
 /// Where a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl Cable {
         Self { address, state, accepting: Some(accepting) }
     }
 
-    /// Cuts the connection that next sends a `COMMIT`.
+    /// Cuts the connection that next commits.
     pub(crate) fn cut_next(&self, cut: Cut) {
         *self.state.next.lock().unwrap() = Some(cut);
     }
@@ -85,8 +88,11 @@ impl State {
         let ends = [client.try_clone().unwrap(), server.try_clone().unwrap()];
         let (state, muted) = (Arc::clone(self), Arc::clone(&mute));
         thread::spawn(move || {
+            let mut swaps = Vec::new();
             pass(&client, &server, |bytes| {
-                if !bytes.windows(COMMIT.len()).any(|window| window == COMMIT) {
+                swaps.extend(prepared_swap(bytes));
+                let runs_a_swap = swaps.iter().any(|name| contains(bytes, name)) && prepared_swap(bytes).is_none();
+                if !contains(bytes, COMMIT) && !runs_a_swap {
                     return true;
                 }
                 let cut = state.next.lock().unwrap().take();
@@ -101,8 +107,23 @@ impl State {
     }
 }
 
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+/// Returns the name under which a message prepares a rotation, as it stands in a message that runs it: between the empty
+/// name of a portal and the parameters.
+fn prepared_swap(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !contains(bytes, SWAP) {
+        return None;
+    }
+    // A kind of one byte and a length of four come first.
+    let name = bytes[5..].split(|byte| *byte == 0).next()?;
+    Some([b"\0", name, b"\0"].concat())
+}
+
 /// Passes bytes on until either end goes or `goes_on` says no, and cuts both ends off then.
-fn pass(mut from: &TcpStream, mut to: &TcpStream, goes_on: impl Fn(&[u8]) -> bool) {
+fn pass(mut from: &TcpStream, mut to: &TcpStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
     let mut chunk = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut chunk) {
         if !goes_on(&chunk[..count]) || to.write_all(&chunk[..count]).is_err() {

@@ -72,7 +72,7 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> io::Result<Answer> {
         if let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
             break end;
         }
-        match stream.read(&mut chunk)? {
+        match read(stream, &mut chunk)? {
             0 => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the answer has no head")),
             count => received.extend_from_slice(&chunk[..count]),
         }
@@ -90,13 +90,23 @@ pub(crate) fn read_answer(stream: &mut TcpStream) -> io::Result<Answer> {
     let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
     let wanted: usize = length.unwrap_or(0);
     while body.len() < wanted {
-        match stream.read(&mut chunk) {
+        match read(stream, &mut chunk) {
             Ok(0) | Err(_) => break,
             Ok(count) => body.extend_from_slice(&chunk[..count]),
         }
     }
     let whole = body.len() == wanted;
     Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), headers, whole })
+}
+
+/// Reads what is there; a machine that was suspended interrupts whoever waits with a time limit.
+fn read(stream: &mut TcpStream, chunk: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// Cookies by name. It never lets one run out by itself: an old one sent is a harder test than one that is missing.

@@ -56,7 +56,19 @@ pub fn hex(column: &str) -> String {
 pub fn everything_stored(folder: &Path) -> Vec<u8> {
     if on_postgres() {
         let mut rows = Rows::of(folder);
-        let tables = ["users", "sessions", "auth_tokens", "auth_events", "peppers", "changes"];
+        let tables = [
+            "users",
+            "sessions",
+            "auth_tokens",
+            "auth_events",
+            "peppers",
+            "changes",
+            "nodes",
+            "signing_key",
+            "dropped_keys",
+            "outbox",
+            "sign_in_forms",
+        ];
         let text = |table| format!("SELECT coalesce(string_agg(row::text, ' '), '') FROM {table} AS row");
         return tables.iter().flat_map(|table| rows.text(&text(table)).into_bytes()).collect();
     }
@@ -134,6 +146,46 @@ impl Rows {
         sql_query("SELECT user_id, event_type, details, created_at FROM auth_events ORDER BY id")
             .load(&mut self.0)
             .unwrap()
+    }
+
+    /// Makes every rotation so far look older than any window, as if a day had passed since.
+    pub fn age_rotations(&mut self) {
+        self.execute("UPDATE sessions SET rotated_at = rotated_at - 86400");
+    }
+
+    /// Makes every rotation from now on look as old at once: each request without an access token renews, and each answer
+    /// that gets lost is made up for at the next one.
+    pub fn age_every_rotation(&mut self) {
+        self.age_rotations();
+        let aging = match self.0 {
+            Connection::Sqlite(_) => {
+                "CREATE TRIGGER aged_sign_in AFTER INSERT ON sessions \
+                 BEGIN UPDATE sessions SET rotated_at = NEW.rotated_at - 86400 WHERE id = NEW.id; END; \
+                 CREATE TRIGGER aged_rotation AFTER UPDATE OF generation ON sessions \
+                 BEGIN UPDATE sessions SET rotated_at = NEW.rotated_at - 86400 WHERE id = NEW.id; END"
+            }
+            Connection::Postgres(_) => {
+                "CREATE FUNCTION age_rotation() RETURNS trigger LANGUAGE plpgsql AS \
+                 'BEGIN NEW.rotated_at := NEW.rotated_at - 86400; RETURN NEW; END'; \
+                 CREATE TRIGGER aged_rotation BEFORE INSERT OR UPDATE OF generation ON sessions \
+                 FOR EACH ROW EXECUTE FUNCTION age_rotation()"
+            }
+        };
+        self.execute(aging);
+    }
+
+    /// Keeps a copy of all sign-ins, as a backup does.
+    pub fn back_up_sessions(&mut self) {
+        self.execute("DROP TABLE IF EXISTS backup; CREATE TABLE backup AS SELECT * FROM sessions");
+    }
+
+    /// Puts the sign-ins of the copy back to what they were then.
+    pub fn restore_sessions(&mut self) {
+        self.execute(
+            "UPDATE sessions SET (generation, token_hash, previous_hash, rotated_at, last_seen_at) = \
+             (SELECT generation, token_hash, previous_hash, rotated_at, last_seen_at FROM backup \
+             WHERE backup.id = sessions.id)",
+        );
     }
 
     /// Counts the rows of a table.

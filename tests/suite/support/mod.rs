@@ -5,6 +5,7 @@ mod app;
 mod browser;
 mod database;
 mod jar;
+mod version_before;
 
 pub(crate) mod cable;
 pub(crate) mod chromium;
@@ -15,12 +16,16 @@ pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod small_disk;
+#[expect(dead_code, reason = "the tests beside the code use the rest of it")]
+#[path = "../../../src/mail/tests/smtp_double.rs"]
+pub(crate) mod smtp_double;
 pub(crate) mod traffic;
 
 pub use app::{START, TestApp};
 pub use browser::{Answer, Browser, form_token};
 pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, on_postgres, url_in};
 pub use jar::SetCookie;
+pub use version_before::{Judgement, VersionBefore};
 
 /// A password that meets the policy.
 pub const PASSWORD: &str = "three random words";

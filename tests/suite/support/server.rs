@@ -52,6 +52,11 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
+    /// Returns the folder that it starts in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Prepares a start with a cheap password hash, on a port that the system chooses.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         let launch = Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new() };

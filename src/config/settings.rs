@@ -1,0 +1,77 @@
+//! Everything an operator can choose, as values.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+
+use crate::domain::public_url::PublicUrl;
+use crate::domain::session::Lifetimes;
+use crate::store::url::DatabaseUrl;
+
+/// Everything an operator can choose.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address to listen on.
+    pub bind: SocketAddr,
+    /// The one origin of all links; `None` means `http://localhost:` with the port that was bound.
+    pub public_url: Option<PublicUrl>,
+    /// Where the data lives.
+    pub database: DatabaseUrl,
+    /// The secrets of `JWT_SECRET_KEY`; `None` means the key file, which only SQLite has.
+    pub secret_keys: Option<Vec<SecretString>>,
+    /// How long everything lives.
+    pub lifetimes: Lifetimes,
+    /// Code points of a new password at least.
+    pub password_min_length: usize,
+    /// bcrypt's cost, as a power of two.
+    pub bcrypt_cost: u32,
+    /// Whether strangers may make an account.
+    pub registration: Registration,
+    /// The proxies whose word on the client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The mail server; `None` means that mails become files. It may hold a password.
+    pub smtp_url: Option<SecretString>,
+    /// Whom mail is from; `None` means `Perennial <no-reply@host>` with the host of the public URL.
+    pub mail_from: Option<Mailbox>,
+    /// Where mails become files; it need not be there yet.
+    pub mail_dir: PathBuf,
+    /// A folder whose files replace the embedded ones.
+    pub static_dir: Option<PathBuf>,
+    /// How long audit events are kept.
+    pub event_retention: time::Duration,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Whether each decision on a request is logged.
+    pub debug_auth: bool,
+}
+
+/// Whether strangers may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Anybody may.
+    Open,
+    /// Nobody may.
+    Closed,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Says which setting makes no sense, and what it takes; it never repeats a value that may be secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingError {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What is wrong with its value, and what it takes.
+    pub problem: String,
+}

@@ -1,0 +1,35 @@
+//! Durations in words.
+
+use time::Duration;
+
+use crate::display::time::counted;
+
+/// Says a setting exactly, in the largest unit that divides it: `30 days`, `36 hours`, `90 seconds`.
+pub fn exactly(duration: Duration) -> String {
+    let seconds = duration.whole_seconds();
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    match units.into_iter().find(|(_, length)| seconds % length == 0 && seconds != 0) {
+        Some((unit, length)) => counted(seconds / length, unit),
+        None => counted(seconds, "second"),
+    }
+}
+
+/// Says what is left as minutes and seconds, as the countdown shows it: `14m 3s`.
+pub fn countdown(left: Duration) -> String {
+    let seconds = left.whole_seconds().max(0);
+    format!("{}m {}s", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_said_exactly() {
+        for (seconds, words) in [(2_592_000, "30 days"), (129_600, "36 hours"), (90, "90 seconds"), (60, "1 minute")] {
+            assert_eq!(exactly(Duration::seconds(seconds)), words);
+        }
+        assert_eq!(countdown(Duration::seconds(843)), "14m 3s");
+        assert_eq!(countdown(Duration::seconds(-5)), "0m 0s");
+    }
+}

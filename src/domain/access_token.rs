@@ -1,0 +1,33 @@
+//! What an access token says once it is verified.
+
+use time::OffsetDateTime;
+
+use crate::domain::id::{SessionId, UserId};
+
+/// How far in the future `iat` or `nbf` may lie, in seconds: the clocks of nodes differ a little.
+///
+/// `exp` gets no leeway: it is compared with the clock of a server, and a token that expires a second early costs one
+/// renewal that nobody notices.
+pub const LEEWAY_SECONDS: i64 = 5;
+
+/// A verified access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessToken {
+    /// The user it was issued for.
+    pub user: UserId,
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// When it was issued.
+    pub issued_at: OffsetDateTime,
+    /// When it expires.
+    pub expires_at: OffsetDateTime,
+    /// When the password was last entered.
+    pub authenticated_at: OffsetDateTime,
+}
+
+impl AccessToken {
+    /// Tells whether the token is in force at `now`.
+    pub fn is_current(&self, now: OffsetDateTime) -> bool {
+        now < self.expires_at && self.issued_at.unix_timestamp() - now.unix_timestamp() <= LEEWAY_SECONDS
+    }
+}

@@ -1,0 +1,18 @@
+//! What runs beside the requests, each on a thread of its own ([`worker::Worker`]): following the database, writing down
+//! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over.
+
+mod changes;
+mod last_seen;
+mod nodes;
+mod outbox;
+mod retention;
+mod retention_clock;
+mod worker;
+
+pub use changes::ChangeFollower;
+pub use last_seen::LastSeenWriter;
+pub use nodes::{Heartbeat, JoinError, JoinedNode, NodeParts};
+pub use outbox::{OutboxParts, OutboxWorker};
+#[cfg(feature = "internals")]
+pub use retention::Swept;
+pub use retention::{Continue, Retention, RetentionWorker};

@@ -1,0 +1,265 @@
+//! What is over goes, in small batches that no request waits for.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::retention_clock::RetentionClock;
+use super::worker::{Stopped, Worker};
+use crate::domain::clock::Clock;
+use crate::session::Sessions;
+use crate::store::{
+    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, outbox, sessions,
+    sign_in_forms,
+};
+
+/// How long a batch may keep the writer: a rotation that comes meanwhile waits for it.
+const BATCH_TIME: Duration = Duration::from_millis(5);
+
+/// Rows of the first batch.
+const FIRST_BATCH: i64 = 50;
+
+/// Rows of a batch at least, on the slowest disk, and at most, on the quickest.
+const BATCHES: std::ops::RangeInclusive<i64> = 20..=1000;
+
+/// Rows deleted in one statement, after which the thread yields: a page that waits for this processor waits for some
+/// rows, and not for a batch.
+const STEP: i64 = 5;
+
+/// The pause after a batch, in times of what it took: four fifths of the writer, and of a processor, are for requests.
+/// Even so, some thousand sign-ins go a second; a site with ten million loses four a second.
+const REST: u32 = 4;
+
+/// The pause after a batch at least: processors rest, too.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often the background looks for what is over.
+const EVERY: Duration = Duration::from_secs(600);
+
+/// How far behind its clock retention stays: whoever signed in under a clock that was a day off loses nothing.
+const BEHIND: time::Duration = time::Duration::days(1);
+
+/// How long a table of changes is kept: every process on the database has followed it within seconds, and what a new
+/// one remembers is younger than itself.
+const CHANGES_KEPT: time::Duration = time::Duration::days(1);
+
+/// How many rows went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Sign-ins past their absolute end, tombstones included.
+    pub sessions: usize,
+    /// Tokens of mails that expired or were used.
+    pub tokens: usize,
+    /// Audit events older than their retention.
+    pub events: usize,
+    /// Changes that every process has taken in.
+    pub changes: usize,
+    /// Mails that are of no use any more, whether the mail server refused them or never took them.
+    pub mails: usize,
+}
+
+/// Deletes what is over.
+#[derive(Clone)]
+pub struct Retention {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    retention_clock: Arc<RetentionClock>,
+    events_kept: time::Duration,
+}
+
+impl Retention {
+    /// Prepares clean-ups; `events_kept` is how long audit events stay.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn new(database: Database, clock: Arc<dyn Clock>, events_kept: time::Duration) -> Result<Self, StoreError> {
+        let retention_clock = Arc::new(RetentionClock::default());
+        retention_clock.advance(&database, clock.as_ref())?;
+        Ok(Self { database, clock, retention_clock, events_kept })
+    }
+
+    /// Sets the clock that retention goes by to the wall clock, because somebody vouches for it.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn trust_clock(&self) -> Result<(), StoreError> {
+        self.retention_clock.trust(&self.database, self.clock.as_ref())
+    }
+
+    /// Deletes everything that is over, batch by batch; `pause` is told between them how long to wait, and may end it.
+    ///
+    /// A tombstone stays until its sign-in would have ended by itself: so long it is the evidence against a replay.
+    ///
+    /// # Errors
+    /// `Taken` where another process is at it; if the database cannot write, the batches before are done.
+    pub fn sweep(&self, mut pause: impl FnMut(Duration) -> Continue) -> Result<Swept, StoreError> {
+        let _lock = self.database.try_exclusive(Exclusive::Sweep)?.ok_or(StoreError::Taken)?;
+        let reached = self.retention_clock.advance(&self.database, self.clock.as_ref())?;
+        let (over, old_events, old_changes) = (reached - BEHIND, reached - self.events_kept, reached - CHANGES_KEPT);
+        self.all(over, sign_in_forms::delete_older, &mut pause)?;
+        Ok(Swept {
+            sessions: self.all(over, sessions::delete_expired, &mut pause)?,
+            tokens: self.all(over, auth_tokens::delete_spent, &mut pause)?,
+            events: self.all(old_events, events::delete_older, &mut pause)?,
+            changes: self.all(old_changes, changes::delete_older, &mut pause)?,
+            mails: self.all(over, outbox::delete_expired, &mut pause)?,
+        })
+    }
+
+    fn all(
+        &self,
+        before: OffsetDateTime,
+        delete: fn(&mut Connection, OffsetDateTime, i64) -> Result<usize, StoreError>,
+        pause: &mut impl FnMut(Duration) -> Continue,
+    ) -> Result<usize, StoreError> {
+        let mut pace = Pace { rows: FIRST_BATCH };
+        let mut total = 0;
+        loop {
+            let (rows, begun) = (pace.rows, self.clock.elapsed());
+            let gone = self.database.write_blocking(move |connection| {
+                let mut gone = 0;
+                while gone < rows {
+                    let some = i64::try_from(delete(connection, before, STEP)?).unwrap_or(STEP);
+                    gone += some;
+                    if some < STEP {
+                        break;
+                    }
+                    thread::yield_now();
+                }
+                Ok(gone)
+            })?;
+            total += usize::try_from(gone).unwrap_or_default();
+            let rest = pace.after(self.clock.elapsed().saturating_sub(begun));
+            if gone < rows || pause(rest) == Continue::No {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+/// How many rows the next batch takes.
+///
+/// What a row costs depends on the disk, and on how much of the table is in memory, by a factor of a hundred: a batch is
+/// as large as its time allows, and the pause after it is measured by what it took.
+#[derive(Debug)]
+struct Pace {
+    rows: i64,
+}
+
+impl Pace {
+    /// Takes in how long a batch took, from its request to the disk, and returns how long to leave the writer alone.
+    fn after(&mut self, took: Duration) -> Duration {
+        if took > BATCH_TIME {
+            self.rows /= 2;
+        } else if took < BATCH_TIME / 2 {
+            self.rows += self.rows / 4;
+        }
+        self.rows = self.rows.clamp(*BATCHES.start(), *BATCHES.end());
+        (took * REST).max(SHORTEST_PAUSE)
+    }
+}
+
+impl std::fmt::Debug for Retention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Retention")
+    }
+}
+
+/// Whether to go on with the next batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continue {
+    /// Go on.
+    Yes,
+    /// Stop here; the rest comes another time.
+    No,
+}
+
+/// A thread that cleans up every ten minutes; it ends when this is dropped.
+#[derive(Debug)]
+pub struct RetentionWorker {
+    worker: Worker,
+}
+
+impl RetentionWorker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(retention: Retention, sessions: Sessions) -> std::io::Result<Self> {
+        Ok(Self { worker: Worker::start("retention", move |stopped| work(&retention, &sessions, stopped))? })
+    }
+
+    /// Ends the thread and waits for that, at most for five seconds.
+    pub fn stop(&self) {
+        self.worker.stop();
+    }
+}
+
+fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
+    let mut lock = None;
+    while !stopped.within(EVERY) {
+        if let Err(error) = follow_upgrade(retention, sessions, &mut lock) {
+            tracing::warn!(%error, "cannot tell whether the upgrade is over");
+        }
+        if !is_mine(&mut lock, &retention.database) {
+            continue;
+        }
+        let pause = |pause| if stopped.within(pause) { Continue::No } else { Continue::Yes };
+        match retention.sweep(pause) {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(Swept { sessions, tokens, events, changes, mails }) => {
+                tracing::info!(sessions, tokens, events, changes, mails, "cleaned up");
+            }
+            Err(error) => tracing::warn!(%error, "the clean-up stopped; it goes on in ten minutes"),
+        }
+    }
+}
+
+/// Ends the time in which a process of the version before may run beside this one, once the database shows none.
+fn follow_upgrade(
+    retention: &Retention,
+    sessions: &Sessions,
+    lock: &mut Option<AdvisoryLock>,
+) -> Result<(), StoreError> {
+    let database = &retention.database;
+    if database.version_before_may_run()? && is_mine(lock, database) && database.finish_upgrade(false)? {
+        tracing::info!("the upgrade is over: the version before is not let in any more");
+    }
+    sessions.set_reissue_in_place(database.version_before_may_run()?);
+    Ok(())
+}
+
+/// Tells whether this is the process that cleans up for all on its database; it takes over where another has gone.
+fn is_mine(lock: &mut Option<AdvisoryLock>, database: &Database) -> bool {
+    if !lock.as_mut().is_some_and(AdvisoryLock::holds) {
+        *lock = database.try_exclusive(Exclusive::Background).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot ask who cleans up; the next try is in ten minutes");
+            None
+        });
+    }
+    lock.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_while_they_are_quick_and_shrink_once_they_are_not() {
+        let mut pace = Pace { rows: FIRST_BATCH };
+        for _ in 0..100 {
+            assert_eq!(pace.after(Duration::ZERO), SHORTEST_PAUSE);
+        }
+        assert_eq!(pace.rows, *BATCHES.end());
+        assert_eq!(pace.after(BATCH_TIME), BATCH_TIME * REST);
+        assert_eq!(pace.rows, *BATCHES.end(), "as long as it may take");
+        for _ in 0..100 {
+            assert_eq!(pace.after(Duration::from_secs(1)), Duration::from_secs(1) * REST);
+        }
+        assert_eq!(pace.rows, *BATCHES.start());
+        pace.after(Duration::ZERO);
+        assert!(pace.rows > *BATCHES.start(), "even the smallest batch can grow");
+    }
+}

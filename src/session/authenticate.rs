@@ -1,0 +1,208 @@
+//! On the way in: who is this request?
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::decision_log::DecisionLog;
+use super::ended::Ended;
+use super::error::SessionError;
+use super::found::Found;
+use super::identity::Identity;
+use super::pending::Pending;
+use super::sessions::Sessions;
+use crate::crypto::SignedValues;
+use crate::domain::access_token::AccessToken;
+use crate::domain::client::Client;
+use crate::domain::id::SessionId;
+use crate::domain::token::RefreshToken;
+use crate::store::StoreError;
+
+/// What a request brought: every cookie of exactly the right name, in the order of the header.
+///
+/// All of them, because a cookie that somebody else planted beside a good one must not hide it.
+#[derive(Debug, Default)]
+pub struct Presented<'a> {
+    /// Values of the access-token cookie.
+    pub access: Vec<&'a str>,
+    /// Values of the refresh cookie.
+    pub refresh: Vec<&'a str>,
+}
+
+/// The cookies of a request that brought one access token and at most one refresh token, as bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct SolePair<'a> {
+    /// The value of the access-token cookie.
+    pub access: &'a [u8],
+    /// The value of the refresh cookie.
+    pub refresh: Option<&'a [u8]>,
+}
+
+/// Who a request is.
+#[derive(Debug, Default)]
+pub struct Authenticated {
+    /// Who is signed in, if anybody is.
+    pub identity: Option<Arc<Identity>>,
+    /// What [`Sessions::finish`] has to do on the way out, where the refresh token signed the request in.
+    pub pending: Option<Box<Pending>>,
+    /// Why nobody is signed in, where the request brought a session that is over.
+    pub ended: Option<Ended>,
+    /// Refresh tokens of other sessions that came along: a sign-in or a sign-out ends those that still open something.
+    pub(super) others: Vec<RefreshToken>,
+}
+
+impl Authenticated {
+    /// Describes somebody who is signed in, with nothing left to do.
+    pub fn signed_in(identity: Arc<Identity>) -> Self {
+        Self { identity: Some(identity), ..Self::default() }
+    }
+}
+
+impl Sessions {
+    /// Returns the identity of an access token that this process has verified before: the way of nearly every request.
+    ///
+    /// It asks no database and waits for nothing. `None` says only that [`Sessions::authenticate`] must be asked.
+    pub fn recognize(&self, presented: SolePair<'_>, now: OffsetDateTime) -> Option<Arc<Identity>> {
+        let identity = self.cache.get(presented.access, now, self.parts.clock.elapsed())?;
+        if presented.refresh.is_some_and(|refresh| !claims(refresh, identity.session())) {
+            return None;
+        }
+        self.note_use(&identity, now);
+        Some(identity)
+    }
+
+    /// Decides who a request is that arrived at `now`.
+    ///
+    /// A good access token answers from memory, or from the database once. Anything else about it (expired, missing,
+    /// oversized, broken) is a cache miss: the refresh tokens are asked, in the same request, whatever its method.
+    ///
+    /// # Errors
+    /// If the database has no answer, or this process cannot judge; then nobody is signed in or out.
+    pub async fn authenticate(
+        &self,
+        presented: &Presented<'_>,
+        client: &Client,
+        now: OffsetDateTime,
+        log: &mut DecisionLog,
+    ) -> Result<Authenticated, SessionError> {
+        let mut refresh = self.verified_refresh(presented, log);
+        let access = self.verified_access(presented, &refresh, now, log);
+        let mut ended = None;
+        if let Some((text, token)) = access {
+            let of_session = token.session;
+            match self.by_access_token(text, token, client, now, log).await? {
+                Ok(identity) => {
+                    refresh.retain(|token| token.session != of_session);
+                    return Ok(Authenticated { others: refresh, ..Authenticated::signed_in(identity) });
+                }
+                Err(end) => ended = end,
+            }
+            // The session of the access token is asked first.
+            refresh.sort_by_key(|token| token.session != of_session);
+        }
+        if refresh.is_empty() {
+            log.note(|| "signed out: no refresh token".to_owned());
+            return Ok(Authenticated { ended, ..Authenticated::default() });
+        }
+        // From the decision on, the work runs to its end: a client that hangs up takes nothing back.
+        let (sessions, client, mut steps) = (self.clone(), client.clone(), std::mem::take(log));
+        let task = tokio::spawn(async move {
+            let authenticated = sessions.by_refresh_tokens(refresh, ended, &client, now, &mut steps).await;
+            (authenticated, steps)
+        });
+        let (authenticated, steps) = task.await.map_err(|error| StoreError::Query(error.into()))?;
+        *log = steps;
+        authenticated
+    }
+
+    /// Returns the first access token in force that the verified refresh tokens do not speak against: one of them is of its
+    /// session, or there is none.
+    fn verified_access<'a>(
+        &self,
+        presented: &Presented<'a>,
+        refresh: &[RefreshToken],
+        now: OffsetDateTime,
+        log: &mut DecisionLog,
+    ) -> Option<(&'a str, AccessToken)> {
+        presented.access.iter().find_map(|text| match self.parts.access_tokens.verify(text, now) {
+            Ok(token) if refresh.is_empty() || refresh.iter().any(|refresh| refresh.session == token.session) => {
+                Some((*text, token))
+            }
+            Ok(_) => {
+                log.note(|| "access token set aside: the refresh token is of another session".to_owned());
+                None
+            }
+            Err(refusal) => {
+                log.note(|| format!("access token set aside: {refusal}"));
+                None
+            }
+        })
+    }
+
+    /// Returns the refresh tokens that we signed; a forged one costs no database call.
+    fn verified_refresh(&self, presented: &Presented<'_>, log: &mut DecisionLog) -> Vec<RefreshToken> {
+        let mut tokens: Vec<RefreshToken> = Vec::new();
+        for text in &presented.refresh {
+            match self.parts.refresh_cookie.verify(text).and_then(|value| value.parse().ok()) {
+                Some(token) if !tokens.contains(&token) => tokens.push(token),
+                Some(_) => {}
+                None => log.note(|| "refresh token set aside: none of the keys signed it".to_owned()),
+            }
+        }
+        tokens
+    }
+
+    /// Looks the session of a verified access token up, unless that is remembered.
+    async fn by_access_token(
+        &self,
+        text: &str,
+        token: AccessToken,
+        client: &Client,
+        now: OffsetDateTime,
+        log: &mut DecisionLog,
+    ) -> Result<Result<Arc<Identity>, Option<Ended>>, SessionError> {
+        if let Some(identity) = self.cache.get(text.as_bytes(), now, self.parts.clock.elapsed()) {
+            self.note_use(&identity, now);
+            log.note(|| "signed in: access token, remembered".to_owned());
+            return Ok(Ok(identity));
+        }
+        if let Some(ended) = self.cache.ended(token.session, self.parts.clock.elapsed()) {
+            return Ok(Err(Some(ended)));
+        }
+        let Some(found) = self.find(token.session, now).await? else {
+            log.note(|| "access token set aside: its session is gone".to_owned());
+            return Ok(Err(None));
+        };
+        let Found { session, user, theft, read } = found;
+        if token.user != session.user_id {
+            log.note(|| "access token set aside: its session is another user's".to_owned());
+            return Ok(Err(None));
+        }
+        if let Some(reason) = session.ended(self.lifetimes(), now) {
+            log.note(|| format!("access token set aside: its session ended, {}", reason.as_str()));
+            return Ok(Err(Some(self.note_ended(&session, reason, now))));
+        }
+        if !user.is_active {
+            log.note(|| "signed out: the account is deactivated".to_owned());
+            return Ok(Err(Some(self.end_deactivated(&session, client, now).await?)));
+        }
+        log.note(|| format!("signed in: access token of session {}, looked up", session.id));
+        let identity = Arc::new(Identity::new(user, &session, token, theft, None, read));
+        self.cache.insert(text, Arc::clone(&identity));
+        self.note_use(&identity, now);
+        Ok(Ok(identity))
+    }
+
+    /// Notes that a session is in use; a worker writes it down.
+    pub(super) fn note_use(&self, identity: &Identity, now: OffsetDateTime) {
+        if let Some(minute) = identity.note_use(now) {
+            self.last_seen.note(identity.session(), minute);
+        }
+    }
+}
+
+/// Tells whether a refresh cookie claims to be of a session; one of another must be verified first.
+fn claims(refresh: &[u8], session: SessionId) -> bool {
+    let claimed = SignedValues::claimed(str::from_utf8(refresh).unwrap_or_default()).split('.').next();
+    claimed.unwrap_or_default().parse::<SessionId>().is_ok_and(|claimed| claimed == session)
+}

@@ -1,0 +1,114 @@
+//! The end of sessions, by whoever may end them.
+
+use super::error::SessionError;
+use super::identity::Identity;
+use super::sessions::Sessions;
+use crate::domain::client::Client;
+use crate::domain::event::Event;
+use crate::domain::id::SessionId;
+use crate::domain::session::EndReason;
+use crate::store::changes::Change;
+use crate::store::sessions::{self, Which};
+use crate::store::{Connection, StoreError, users};
+
+/// What came of a wish to end a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevokeOutcome {
+    /// It has ended, by this wish or before.
+    Ended,
+    /// The user has no such session; somebody else may have.
+    NotFound,
+}
+
+impl Sessions {
+    /// Ends sessions of one user, with an event each, in one transaction, and makes this process forget them.
+    ///
+    /// # Errors
+    /// If the database cannot write; then none has ended.
+    pub(super) async fn end(
+        &self,
+        which: Which,
+        because: EndReason,
+        event: Event,
+    ) -> Result<Vec<SessionId>, SessionError> {
+        self.write(move |connection| {
+            let ended = sessions::end(connection, &which, because, &event)?;
+            let changes = announced(&ended);
+            Ok((ended, changes))
+        })
+        .await
+    }
+
+    /// Does something in the name of whoever sent a request, after asking once more, in the same transaction, whether they
+    /// may: the body of the request may have taken ten seconds to arrive, and its sender been thrown out meanwhile.
+    ///
+    /// # Errors
+    /// `SignedOut` if the session has ended or the account was deactivated; nothing was done then.
+    pub(crate) async fn act<T: Send + 'static>(
+        &self,
+        acting: &Identity,
+        act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
+    ) -> Result<T, SessionError> {
+        let (user, session, now) = (acting.user().id, acting.session(), self.now());
+        let lifetimes = *self.lifetimes();
+        let done = self.write(move |connection| {
+            let active = users::lock_row(connection, user)?.is_some_and(|user| user.is_active);
+            let row = sessions::lock(connection, session)?;
+            if !active || row.is_none_or(|row| row.user_id != user || row.ended(&lifetimes, now).is_some()) {
+                return Ok((None, vec![Change::Session(session)]));
+            }
+            act(connection).map(|(done, changes)| (Some(done), changes))
+        });
+        done.await?.ok_or(SessionError::SignedOut)
+    }
+
+    /// Asks the database whether the session of a request is still alive and its user active.
+    ///
+    /// # Errors
+    /// `SignedOut` if not.
+    pub async fn confirm(&self, acting: &Identity) -> Result<(), SessionError> {
+        self.act(acting, |_| Ok(((), Vec::new()))).await
+    }
+
+    /// Ends one session of the user who asks; one of another user is not found.
+    ///
+    /// # Errors
+    /// If the database cannot write; nothing has ended then.
+    pub async fn revoke(
+        &self,
+        acting: &Identity,
+        id: SessionId,
+        client: &Client,
+    ) -> Result<RevokeOutcome, SessionError> {
+        let (user, because) = (acting.user().id, EndReason::RevokedOnAnotherDevice);
+        let event = Event::of_end(because, user, client, self.now());
+        self.act(acting, move |connection| {
+            if sessions::find(connection, id)?.is_none_or(|session| session.user_id != user) {
+                return Ok((RevokeOutcome::NotFound, Vec::new()));
+            }
+            let ended = sessions::end(connection, &Which::These(vec![id]), because, &event)?;
+            Ok((RevokeOutcome::Ended, announced(&ended)))
+        })
+        .await
+    }
+
+    /// Ends every session of the user but the one that asks; returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot write; nothing has ended then.
+    pub async fn revoke_others(&self, acting: &Identity, client: &Client) -> Result<usize, SessionError> {
+        let because = EndReason::RevokedOnAnotherDevice;
+        let event = Event::of_end(because, acting.user().id, client, self.now());
+        let which = Which::All { spared: Some(acting.session()) };
+        self.act(acting, move |connection| {
+            let ended = sessions::end(connection, &which, because, &event)?;
+            Ok((ended.len(), announced(&ended)))
+        })
+        .await
+    }
+}
+
+/// Returns what this process must forget once sessions have ended.
+pub(super) fn announced(ended: &[SessionId]) -> Vec<Change> {
+    ended.iter().copied().map(Change::Session).collect()
+}

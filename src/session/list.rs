@@ -1,0 +1,54 @@
+//! What a user sees of their sessions, and of what happened to the account.
+
+use time::OffsetDateTime;
+
+use super::error::SessionError;
+use super::identity::Identity;
+use super::sessions::Sessions;
+use crate::domain::event::{PastEvent, Window};
+use crate::domain::session::Session;
+use crate::store::{events, sessions};
+
+impl Sessions {
+    /// Returns the user's sessions that are alive, the last used first.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub async fn devices(&self, identity: &Identity, now: OffsetDateTime) -> Result<Vec<Session>, SessionError> {
+        let user = identity.user().id;
+        let read = self.parts.database.read(move |connection| sessions::unrevoked_of_user(connection, user));
+        let mut found = read.await?;
+        for session in &mut found {
+            if let Some(seen) = self.last_seen.get(session.id) {
+                session.last_seen_at = session.last_seen_at.max(seen);
+            }
+        }
+        found.retain(|session| session.ended(self.lifetimes(), now).is_none());
+        found.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
+        Ok(found)
+    }
+
+    /// Tells whether the user of a request is to be welcomed back: once after a pause, of all pages and processes.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub async fn claim_welcome(&self, identity: &Identity) -> Result<bool, SessionError> {
+        let Some(away_from) = identity.take_away_from() else { return Ok(false) };
+        let id = identity.session();
+        self.write(move |connection| Ok((sessions::claim_welcome(connection, id, away_from)?, Vec::new()))).await
+    }
+
+    /// Returns at most `limit` of the user's events, newest first.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub async fn activity(
+        &self,
+        identity: &Identity,
+        window: Window,
+        limit: i64,
+    ) -> Result<Vec<PastEvent>, SessionError> {
+        let user = identity.user().id;
+        Ok(self.parts.database.read(move |connection| events::of_user(connection, user, window, limit)).await?)
+    }
+}

@@ -1,0 +1,36 @@
+//! The life of a sign-in: begin it, authenticate requests by it, renew it, list and end it. What a token means is decided
+//! by [`crate::domain::rotation`]; this room carries it out.
+
+mod authenticate;
+mod decision_log;
+mod end;
+mod ended;
+mod epoch;
+mod error;
+mod found;
+mod identity;
+mod identity_cache;
+mod identity_map;
+mod last_seen;
+mod list;
+mod node_state;
+mod pending;
+mod refresh;
+mod rotate;
+mod sessions;
+mod sign_in;
+mod sign_out;
+mod theft;
+mod tokens;
+
+pub use authenticate::{Authenticated, Presented, SolePair};
+pub use decision_log::DecisionLog;
+pub use end::RevokeOutcome;
+pub use ended::{Ended, Tombstone};
+pub use error::SessionError;
+pub use identity::Identity;
+pub use node_state::NodeState;
+pub use pending::Pending;
+pub use sessions::{Sessions, SessionsParts};
+pub use sign_in::{SignIn, SignInOutcome};
+pub use tokens::IssuedTokens;

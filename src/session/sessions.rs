@@ -1,0 +1,245 @@
+//! What every use case of a session needs, made once by the composition root.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::error::SessionError;
+use super::identity_cache::IdentityCache;
+use super::last_seen::LastSeen;
+use super::node_state::NodeState;
+use crate::crypto::{AccessTokens, FirstSecrets, PasswordPool, RandomError, SignedValues};
+use crate::domain::clock::Clock;
+use crate::domain::id::SessionId;
+use crate::domain::password::Password;
+use crate::domain::public_url::PublicUrl;
+use crate::domain::rotation::Circumstances;
+use crate::domain::session::Lifetimes;
+use crate::store::changes::Change;
+use crate::store::{Connection, Database, StoreError, nodes, sessions, users};
+
+/// The shortest break that counts as one, however short the grace is: threads are late by some hundred milliseconds on a
+/// busy machine.
+const SHORTEST_BREAK: Duration = Duration::from_secs(1);
+
+/// What the composition root brings.
+pub struct SessionsParts {
+    /// Where the rows are.
+    pub database: Database,
+    /// Where passwords are hashed.
+    pub passwords: PasswordPool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// How long everything lives.
+    pub lifetimes: Lifetimes,
+    /// The signature of access tokens.
+    pub access_tokens: AccessTokens,
+    /// The signature of the refresh cookie.
+    pub refresh_cookie: SignedValues,
+    /// What the first secret of a session is made from.
+    pub first_secrets: FirstSecrets,
+    /// The one origin, for links in mails.
+    pub public_url: PublicUrl,
+    /// Its place among the processes on the database.
+    pub node: NodeState,
+}
+
+/// The use cases of a session; clones share their state.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+/// The state that clones share.
+pub struct Inner {
+    pub(super) parts: SessionsParts,
+    pub(super) cache: IdentityCache,
+    pub(super) last_seen: LastSeen,
+    reissue_in_place: AtomicBool,
+}
+
+impl std::ops::Deref for Sessions {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Sessions {
+    /// Puts the parts together; nothing starts to run.
+    ///
+    /// # Errors
+    /// If there are no random bytes.
+    pub fn new(parts: SessionsParts) -> Result<Self, RandomError> {
+        Ok(Self(Arc::new(Inner {
+            cache: IdentityCache::new(parts.lifetimes.access)?,
+            last_seen: LastSeen::default(),
+            reissue_in_place: AtomicBool::new(true),
+            parts,
+        })))
+    }
+
+    /// Returns how long everything lives.
+    pub fn lifetimes(&self) -> &Lifetimes {
+        &self.parts.lifetimes
+    }
+
+    /// Returns the time it is.
+    pub fn now(&self) -> OffsetDateTime {
+        self.parts.clock.now()
+    }
+
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    /// If it does not within two seconds.
+    pub async fn ping(&self) -> Result<(), SessionError> {
+        self.has_accounts().await.map(drop)
+    }
+
+    /// Tells whether there is any account yet.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub async fn has_accounts(&self) -> Result<bool, SessionError> {
+        Ok(self.parts.database.read(users::any).await?)
+    }
+
+    /// Returns how often the refresh token of a session was replaced; 0 where its row is gone.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub async fn generation(&self, session: SessionId) -> Result<i64, SessionError> {
+        let row = self.parts.database.read(move |connection| sessions::find(connection, session)).await?;
+        Ok(row.map_or(0, |row| row.generation))
+    }
+
+    /// Returns where the rows are.
+    pub fn database(&self) -> &Database {
+        &self.parts.database
+    }
+
+    /// Returns where time comes from.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
+    }
+
+    /// Hashes a new password in the pool.
+    ///
+    /// # Errors
+    /// If too many are waiting there.
+    pub async fn hash_password(&self, password: Password) -> Result<String, SessionError> {
+        Ok(self.parts.passwords.hash(password).await?)
+    }
+
+    /// Says whether a process of the version before may run on the same database; until then, it is taken for granted.
+    pub fn set_reissue_in_place(&self, in_place: bool) {
+        self.reissue_in_place.store(in_place, Ordering::SeqCst);
+    }
+
+    /// Tells whether a process of the version before may run on the same database.
+    pub(super) fn reissues_in_place(&self) -> bool {
+        self.reissue_in_place.load(Ordering::SeqCst)
+    }
+
+    /// Returns the shortest break of the process, or step of its clock, after which it judges nobody for a while: half the
+    /// grace.
+    pub fn longest_pause(&self) -> Duration {
+        (self.parts.lifetimes.reuse_grace.unsigned_abs() / 2).max(SHORTEST_BREAK)
+    }
+
+    /// Returns what a decision on a request that arrived at `now` turns on.
+    pub(super) fn circumstances(&self, now: OffsetDateTime) -> Circumstances {
+        let lifetimes = self.parts.lifetimes;
+        let steady_for = self.parts.clock.steady_for(self.longest_pause());
+        Circumstances {
+            lifetimes,
+            now,
+            steady: steady_for >= lifetimes.window().unsigned_abs(),
+            reissue_in_place: self.reissues_in_place(),
+        }
+    }
+
+    /// Runs a write to its end, even if the client hangs up meanwhile, and makes this process ask the database again about
+    /// what it changed, before anybody hears of the outcome.
+    ///
+    /// # Errors
+    /// If the database cannot write; then nothing was changed.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
+    ) -> Result<T, SessionError> {
+        let sessions = self.clone();
+        let task = tokio::spawn(async move {
+            let (outcome, changes) = sessions.parts.database.write(write).await?;
+            sessions.invalidate(&changes);
+            Ok(outcome)
+        });
+        task.await.map_err(|error| StoreError::Query(error.into()))?
+    }
+
+    /// Makes this process ask the database again about what has changed.
+    pub fn invalidate(&self, changes: &[Change]) {
+        self.cache.epochs().invalidate(changes, self.parts.clock.elapsed());
+    }
+
+    /// Takes over at once which key signs and which were dropped, because the database said that this has changed.
+    ///
+    /// On a connection of its own: a crowded pool must not delay the end of a key that leaked, and keys change rarely.
+    ///
+    /// # Errors
+    /// If the database has no answer; then ask again.
+    pub fn read_keys(&self) -> Result<(), StoreError> {
+        let keys = self.parts.node.keys();
+        let reading = keys.reading();
+        let standing = nodes::standing(&mut self.parts.database.connect()?)?;
+        if keys.take_in(reading, &standing) {
+            tracing::warn!("a key was dropped: what it signed opens nothing any more");
+            self.invalidate_all();
+        }
+        Ok(())
+    }
+
+    /// Returns what this process knows of its place among the others.
+    pub fn node(&self) -> &NodeState {
+        &self.parts.node
+    }
+
+    /// Makes this process ask the database again about everything.
+    pub fn invalidate_all(&self) {
+        self.cache.epochs().invalidate_all();
+    }
+
+    /// Notes that everything the database had to say at the running time `elapsed` is known.
+    pub fn synced(&self, elapsed: Duration) {
+        self.cache.epochs().synced(elapsed);
+    }
+
+    /// Drops from memory what is over.
+    pub fn sweep(&self) {
+        self.cache.sweep(self.now(), self.parts.clock.elapsed());
+    }
+
+    /// Returns the sessions whose last use is to be written down.
+    pub fn unwritten_uses(&self) -> Vec<(SessionId, OffsetDateTime)> {
+        self.last_seen.unwritten()
+    }
+
+    /// Notes that they were written down.
+    pub fn uses_written(&self, written: &[(SessionId, OffsetDateTime)]) {
+        self.last_seen.written(written);
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+impl std::fmt::Debug for SessionsParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionsParts")
+    }
+}

@@ -1,0 +1,229 @@
+//! Begin a session with a password.
+
+use time::OffsetDateTime;
+
+use super::authenticate::Authenticated;
+use super::end::announced;
+use super::error::SessionError;
+use super::sessions::Sessions;
+use super::tokens::{Begun, IssuedTokens};
+use crate::crypto::Verification;
+use crate::domain::client::Client;
+use crate::domain::event::{Event, EventType, Theft};
+use crate::domain::id::{FormId, SessionId, UserId};
+use crate::domain::password::Password;
+use crate::domain::rotation::decide;
+use crate::domain::session::{EndReason, Session};
+use crate::domain::token::RefreshToken;
+use crate::domain::user::{Email, User};
+use crate::store::changes::Change;
+use crate::store::sessions::Which;
+use crate::store::{Connection, StoreError, events, sessions, sign_in_forms, users};
+
+/// Somebody's attempt to sign in.
+#[derive(Debug)]
+pub struct SignIn {
+    /// Who they say they are; an address that is none has no account.
+    pub email: Option<Email>,
+    /// Their proof.
+    pub password: Password,
+    /// Whether the session is to outlive the browser session.
+    pub keep: bool,
+    /// The form that they sent: sent twice, it begins one session.
+    pub form: Option<FormId>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum SignInOutcome {
+    /// They are in.
+    SignedIn(IssuedTokens),
+    /// They are not; the answer does not say whether the account exists, is deactivated, or has another password.
+    Refused,
+}
+
+/// A session that was recorded, with what its first page shows.
+pub(crate) type Recorded = (Begun, User, Option<Theft>);
+
+impl Sessions {
+    /// Checks a password and begins a session; it ends the ones that the same browser still held.
+    ///
+    /// An unknown address costs the same hash as a known one, so that time tells nobody which accounts exist.
+    ///
+    /// # Errors
+    /// If the database or the password pool has no answer; nothing was begun.
+    pub async fn sign_in(
+        &self,
+        attempt: SignIn,
+        held: &Authenticated,
+        client: &Client,
+    ) -> Result<SignInOutcome, SessionError> {
+        let slot = self.parts.passwords.slot().await?;
+        let email = attempt.email.clone();
+        let found = self
+            .parts
+            .database
+            .read(move |connection| match &email {
+                Some(email) => users::find_with_password(connection, email),
+                None => Ok(None),
+            })
+            .await?;
+        let (user, stored) = found.unzip();
+        let verification = slot.verify(attempt.password.clone(), stored.clone()).await?;
+        let (Some(user), Some(mut stored)) = (user, stored) else {
+            return self.refuse(None, "unknown_account", client).await;
+        };
+        match verification {
+            Verification::Wrong => return self.refuse(Some(user.id), "wrong_password", client).await,
+            Verification::Right | Verification::RightButOutdated if !user.is_active => {
+                return self.refuse(Some(user.id), "deactivated", client).await;
+            }
+            Verification::Right => {}
+            Verification::RightButOutdated => stored = self.renew_hash(user.id, attempt.password, stored).await?,
+        }
+        let now = self.now();
+        let replaced = self.opening(held, now).await?;
+        let begun = self.draft(attempt.keep, attempt.form, client, now)?.for_user(user.id);
+        let recorded = self.record_after_password(begun, stored, attempt.form, replaced, client.clone(), now).await?;
+        match recorded {
+            Some((begun, user, theft)) => self.first_tokens(&begun, user, theft).map(SignInOutcome::SignedIn),
+            None => self.refuse(Some(user.id), "changed_meanwhile", client).await,
+        }
+    }
+
+    /// Records the session of a user whose password was verified against `hash`; nothing if that, or their account, has
+    /// changed while it was hashed.
+    async fn record_after_password(
+        &self,
+        begun: Begun,
+        hash: String,
+        form: Option<FormId>,
+        replaced: Vec<SessionId>,
+        client: Client,
+        now: OffsetDateTime,
+    ) -> Result<Option<Recorded>, SessionError> {
+        let sessions = self.clone();
+        self.write(move |connection| {
+            let user = begun.session.user_id;
+            let locked = users::lock_row(connection, user)?;
+            if !locked.is_some_and(|user| user.is_active && user.password_hash == hash) {
+                return Ok((None, Vec::new()));
+            }
+            let event = Event::of_end(EndReason::Replaced, user, &client, now);
+            let ended = sessions::end(connection, &Which::These(replaced), EndReason::Replaced, &event)?;
+            let begun = sessions.record(connection, begun, form, &client)?;
+            let found = Self::find_with_theft(connection, begun.session.id, now)?;
+            Ok((found.map(|(_, user, theft)| (begun, user, theft)), announced(&ended)))
+        })
+        .await
+    }
+
+    /// Records a session with its audit event; call it in the transaction that decides that it may begin.
+    ///
+    /// One form begins one session: where the same form began one for the same user within the window, that one is
+    /// returned, and both clicks on its button end up with the same tokens.
+    pub(crate) fn record(
+        &self,
+        connection: &mut Connection,
+        begun: Begun,
+        form: Option<FormId>,
+        client: &Client,
+    ) -> Result<Begun, StoreError> {
+        let (user, now) = (begun.session.user_id, begun.session.created_at);
+        if let Some(form) = form {
+            if let Some((session, refresh)) = self.begun_by(connection, form, user, now)? {
+                return Ok(begun.joining(session, refresh));
+            }
+            sign_in_forms::note(connection, form, begun.session.id, now)?;
+        }
+        sessions::insert(connection, &begun.session)?;
+        users::signed_in(connection, user, now)?;
+        let event = Event::new(EventType::SignedIn, Some(user), client, now);
+        events::insert(connection, &event.about(begun.session.id))?;
+        Ok(begun)
+    }
+
+    /// Returns the live session that a form has begun for `user` within the window, and its first refresh token.
+    pub(crate) fn begun_by(
+        &self,
+        connection: &mut Connection,
+        form: FormId,
+        user: UserId,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Session, RefreshToken)>, StoreError> {
+        let Some(id) = sign_in_forms::session_of(connection, form)? else { return Ok(None) };
+        let session = sessions::find(connection, id)?.filter(|session| {
+            let young = (now - session.created_at).abs() <= self.lifetimes().window();
+            session.user_id == user && session.generation == 0 && session.revoked.is_none() && young
+        });
+        let first = session.and_then(|session| {
+            let secret = self.parts.first_secrets.find(form, id, |secret| secret.hash() == session.token_hash)?;
+            Some((session, RefreshToken { session: id, generation: 0, secret }))
+        });
+        Ok(first)
+    }
+
+    /// Joins the session that the same form began a moment ago, with the same address and password: the button of a
+    /// registration was clicked twice. Nothing if there is none.
+    ///
+    /// # Errors
+    /// If the database or the password pool has no answer.
+    pub async fn join(&self, attempt: SignIn, client: &Client) -> Result<Option<IssuedTokens>, SessionError> {
+        let (Some(email), Some(form)) = (attempt.email, attempt.form) else { return Ok(None) };
+        let (now, sessions) = (self.now(), self.clone());
+        let read = self.parts.database.read(move |connection| {
+            let Some((user, hash)) = users::find_with_password(connection, &email)? else { return Ok(None) };
+            let begun = sessions.begun_by(connection, form, user.id, now)?;
+            Ok(begun.map(|(session, refresh)| (user, hash, session, refresh)))
+        });
+        let Some((user, hash, session, refresh)) = read.await? else { return Ok(None) };
+        let verification = self.parts.passwords.slot().await?.verify(attempt.password, Some(hash)).await?;
+        if verification == Verification::Wrong {
+            return Ok(None);
+        }
+        let begun = self.draft(attempt.keep, None, client, now)?.for_user(user.id).joining(session, refresh);
+        self.first_tokens(&begun, user, None).map(Some)
+    }
+
+    /// Returns the sessions that the tokens of a request open: a jar holds one, so a sign-in ends them.
+    pub(super) async fn opening(
+        &self,
+        held: &Authenticated,
+        now: OffsetDateTime,
+    ) -> Result<Vec<SessionId>, SessionError> {
+        let mut opening: Vec<SessionId> = held.identity.iter().map(|identity| identity.session()).collect();
+        for token in &held.others {
+            if opening.contains(&token.session) {
+                continue;
+            }
+            let found = self.find(token.session, now).await?;
+            let transition = decide(found.as_ref().map(|found| &found.session), token, &self.circumstances(now));
+            if transition.decision.opens() {
+                opening.push(token.session);
+            }
+        }
+        Ok(opening)
+    }
+
+    async fn refuse(
+        &self,
+        user: Option<UserId>,
+        reason: &'static str,
+        client: &Client,
+    ) -> Result<SignInOutcome, SessionError> {
+        let event = Event::new(EventType::SignInFailed, user, client, self.now()).because(reason);
+        self.write(move |connection| Ok((events::insert(connection, &event)?, Vec::<Change>::new()))).await?;
+        Ok(SignInOutcome::Refused)
+    }
+
+    /// Replaces a hash of another cost or scheme, now that the password is known to be right; returns the one that stands.
+    async fn renew_hash(&self, user: UserId, password: Password, old: String) -> Result<String, SessionError> {
+        let new = self.parts.passwords.hash(password).await?;
+        let next = new.clone();
+        let replaced = self.write(move |connection| {
+            let replaced = users::replace_password_hash(connection, user, &old, &next)?;
+            Ok((if replaced { next } else { old }, Vec::new()))
+        });
+        replaced.await
+    }
+}

@@ -1,0 +1,176 @@
+//! A session in two hands: end it, tell its owner.
+
+use time::{Duration, OffsetDateTime};
+
+use super::error::SessionError;
+use super::found::Found;
+use super::identity::Identity;
+use super::sessions::Sessions;
+use crate::display::device::device;
+use crate::display::time::DisplayTime;
+use crate::domain::client::Client;
+use crate::domain::event::{Event, Theft};
+use crate::domain::id::SessionId;
+use crate::domain::session::{EndReason, Session};
+use crate::domain::user::{Email, User};
+use crate::mail::messages::{TheftNotice, TimeWords, theft_notice};
+use crate::store::outbox::{self, NewMail};
+use crate::store::sessions::{self, Which};
+use crate::store::{Connection, StoreError, events, users};
+
+/// How long a theft is warned of.
+const THEFT_WARNING: Duration = Duration::days(30);
+
+/// How long a process of the version before may take to send a mail: longer than all its tries.
+const UNTOLD_AFTER: Duration = Duration::minutes(10);
+
+/// How long a user is worth telling: later they have seen it on a page, or will.
+const UNTOLD_UNTIL: Duration = Duration::days(2);
+
+/// Mails queued in one go.
+const UNTOLD_AT_ONCE: i64 = 100;
+
+/// What stands where an address would, for a transport that has none.
+const NO_ADDRESS: &str = "unknown address";
+
+impl Sessions {
+    /// Reads a session, its user, and the theft that it is the first session after.
+    pub(super) fn find_with_theft(
+        connection: &mut Connection,
+        id: SessionId,
+        now: OffsetDateTime,
+    ) -> Result<Option<(Session, User, Option<Theft>)>, StoreError> {
+        let Some((session, user)) = sessions::find_with_user(connection, id)? else { return Ok(None) };
+        let since = now - THEFT_WARNING;
+        let warned = user.theft_noticed_at.is_some_and(|at| at >= since && at <= session.created_at);
+        let theft = if warned { events::theft_before_sign_in(connection, user.id, id, since)? } else { None };
+        Ok(Some((session, user, theft)))
+    }
+
+    /// Returns the last theft of one of the user's sessions, if it is recent enough to warn of.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub async fn recent_theft(&self, identity: &Identity, now: OffsetDateTime) -> Result<Option<Theft>, SessionError> {
+        let (user, since) = (identity.user().id, now - THEFT_WARNING);
+        Ok(self.parts.database.read(move |connection| events::last_theft(connection, user, since)).await?)
+    }
+
+    /// Ends a session for what one of its tokens showed, with its event, in one transaction; `false` if the row has moved
+    /// since it was read.
+    ///
+    /// The mail that tells the user of a replay is part of that transaction: one theft, one mail.
+    pub(super) async fn end_unmoved(
+        &self,
+        found: &Found,
+        because: EndReason,
+        client: &Client,
+        now: OffsetDateTime,
+    ) -> Result<bool, SessionError> {
+        let Found { session, user, .. } = found;
+        let replayed = because == EndReason::Replayed;
+        let event = Event::of_end(because, session.user_id, client, now);
+        let event = if replayed { event.against(&session.address, &session.user_agent) } else { event };
+        let notice = if replayed { self.theft_notice(user, &theft(session, client, now), now) } else { None };
+        let (read, owner) = (session.clone(), session.user_id);
+        let ended = self
+            .write(move |connection| {
+                let ended = sessions::end(connection, &Which::Unmoved(Box::new(read)), because, &event)?;
+                if replayed && !ended.is_empty() {
+                    users::theft_noticed(connection, owner, now)?;
+                    if let Some(notice) = notice {
+                        outbox::insert_theft_notice(connection, owner, &notice, now)?;
+                    }
+                }
+                let changes = super::end::announced(&ended);
+                Ok((!ended.is_empty(), changes))
+            })
+            .await?;
+        if ended && replayed {
+            tracing::warn!(session = %session.id, user = %owner, "a refresh token was replayed: session ended");
+            self.parts.database.wake_outbox();
+        }
+        Ok(ended)
+    }
+
+    /// Queues mails to users whom a process of the version before did not get to tell of a theft; returns how many.
+    ///
+    /// # Errors
+    /// If the database cannot be read or written.
+    pub fn queue_untold(&self) -> Result<usize, StoreError> {
+        let now = self.now();
+        let during = now - UNTOLD_UNTIL..now - UNTOLD_AFTER;
+        let found = self.parts.database.read_blocking(move |connection| {
+            let users = users::untold_of_theft(connection, during, UNTOLD_AT_ONCE)?;
+            let theft = |user: User| Ok((events::last_theft(connection, user.id, now - THEFT_WARNING)?, user));
+            users.into_iter().map(theft).collect::<Result<Vec<_>, StoreError>>()
+        })?;
+        let mut queued = 0;
+        for (theft, user) in found {
+            let Some(noticed) = user.theft_noticed_at else { continue };
+            let notice = theft.and_then(|theft| self.theft_notice(&user, &theft, now));
+            let id = user.id;
+            queued += self.parts.database.write_blocking(move |connection| match notice {
+                Some(notice) => {
+                    outbox::insert_overdue_theft_notice(connection, id, noticed, &notice, now).map(usize::from)
+                }
+                None => {
+                    tracing::error!(user = %id, "the user cannot be told of a theft by mail");
+                    users::tell_of_theft(connection, id, noticed).map(|_| 0)
+                }
+            })?;
+        }
+        if queued > 0 {
+            self.parts.database.wake_outbox();
+        }
+        Ok(queued)
+    }
+
+    /// Writes the mail that tells `user` of a theft; nothing where that is impossible, which is logged: the sign-in ends
+    /// all the same, the sign-in page says why, and the audit trail has it.
+    pub(super) fn theft_notice(&self, user: &User, theft: &Theft, now: OffsetDateTime) -> Option<NewMail> {
+        // An account that was put into the database by hand may have an address that no form would take.
+        let Ok(to) = user.email.parse::<Email>() else {
+            tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
+            return None;
+        };
+        let at = DisplayTime::new(theft.at, now);
+        let notice = TheftNotice {
+            full_name: &user.full_name,
+            at: TimeWords { iso: &at.iso, words: &at.words },
+            device: &device(&theft.user_agent),
+            address: or_none(&theft.address),
+            other_device: &device(&theft.other_user_agent),
+            other_address: or_none(&theft.other_address),
+            devices_url: &format!("{}/devices", self.parts.public_url),
+        };
+        match theft_notice(to, &notice) {
+            Ok(email) => Some(NewMail {
+                to: email.to,
+                subject: email.subject,
+                text: email.text,
+                html: email.html,
+                expires_at: now + UNTOLD_UNTIL,
+            }),
+            Err(error) => {
+                tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
+                None
+            }
+        }
+    }
+}
+
+fn or_none(address: &str) -> &str {
+    if address.is_empty() { NO_ADDRESS } else { address }
+}
+
+/// Describes what `client` showed of a session.
+fn theft(session: &Session, client: &Client, now: OffsetDateTime) -> Theft {
+    Theft {
+        at: now,
+        address: client.address_text(),
+        user_agent: client.user_agent.clone(),
+        other_address: session.address.clone(),
+        other_user_agent: session.user_agent.clone(),
+    }
+}

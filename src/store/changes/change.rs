@@ -1,0 +1,34 @@
+//! What the table of changes says.
+
+use crate::domain::id::{SessionId, UserId};
+
+/// Something that a process must forget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// A user's name, address, role or activity changed.
+    User(UserId),
+    /// A session ended, or its end moved.
+    Session(SessionId),
+    /// Another key signs, or one was dropped.
+    Keys,
+}
+
+/// What a follower has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// These changes, and no others, since it was last asked; none is an answer too.
+    Changes(Vec<Change>),
+    /// The connection was lost and is there again: there is no telling what changed meanwhile.
+    Anything,
+    /// Nothing was asked of the database, because nothing called for it.
+    NotAsked,
+}
+
+/// Reads a row; what this version does not know concerns nothing it remembers.
+pub(super) fn read(subject: &str, id: &str) -> Option<Change> {
+    match subject {
+        "user" => id.parse().ok().map(Change::User),
+        "key" => Some(Change::Keys),
+        _ => id.parse().ok().map(Change::Session),
+    }
+}

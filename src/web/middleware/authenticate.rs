@@ -1,0 +1,138 @@
+//! Authenticate on the way in, renew on the way out. It decides nothing: it carries out what [`Sessions`] decides.
+//!
+//! [`Sessions`]: crate::session::Sessions
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::StatusCode;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+
+use crate::domain::client::Client;
+use crate::domain::id::SessionId;
+use crate::session::{Authenticated, DecisionLog, Pending, SessionError};
+use crate::web::cookies::FormCookie;
+use crate::web::extract::client_info::{address, client};
+use crate::web::request_auth::{AuthChange, NewFormCookie, RequestAuth, fresh_form_id};
+use crate::web::site::Site;
+
+/// What the way in leaves for the way out.
+pub(crate) struct Arrived {
+    auth: RequestAuth,
+    pending: Option<(Box<Pending>, Client)>,
+}
+
+/// Tells whether a request belongs to nobody: a cache must never hold a cookie, and a probe has none.
+pub(crate) fn is_for_nobody(path: &str) -> bool {
+    path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz")
+}
+
+/// The way in of nearly every request: by an access token that this process has verified before.
+pub(crate) fn recognize(site: &Site, request: &ServiceRequest) -> Option<Arrived> {
+    let now = site.sessions.now();
+    let identity = site.sessions.recognize(site.jar.sole(request.headers())?, now)?;
+    if site.debug_auth {
+        tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
+    }
+    let address = address(request.request(), &site.trusted_proxies);
+    let auth = RequestAuth::new(now, address, Authenticated::signed_in(identity), None);
+    request.extensions_mut().insert(auth.clone());
+    Some(Arrived { auth, pending: None })
+}
+
+/// The way in of the others.
+pub(crate) async fn authenticate(site: &Site, request: &ServiceRequest) -> Result<Arrived, SessionError> {
+    let now = site.sessions.now();
+    let presented = site.jar.presented(request.headers());
+    let mut log = DecisionLog::new(site.debug_auth);
+    let address = address(request.request(), &site.trusted_proxies);
+    let client = client(address, request.headers());
+    let authenticated = site.sessions.authenticate(&presented, &client, now, &mut log).await;
+    if let Some(why) = log.line() {
+        tracing::info!(path = request.path(), why, "auth");
+    }
+    let mut authenticated = authenticated?;
+    let form = site.jar.form(request.headers(), &site.form_cookie);
+    let pending = authenticated.pending.take();
+    let auth = RequestAuth::new(now, address, authenticated, form);
+    request.extensions_mut().insert(auth.clone());
+    if let Some(pending) = &pending {
+        request.extensions_mut().insert(Renewal { generation: pending.generation() });
+    }
+    Ok(Arrived { auth, pending: pending.map(|pending| (pending, client)) })
+}
+
+/// What the answer to a request will do to its refresh token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Renewal {
+    /// The generation that the token has after it, unless another request is faster.
+    pub(crate) generation: i64,
+}
+
+impl Renewal {
+    /// Returns what the answer to a request will do to its refresh token; nothing where an access token signed it in.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        request.extensions().get::<Self>().copied()
+    }
+}
+
+/// The way out: the handler has answered, and the headers have not gone yet.
+///
+/// `new_form` is the form cookie that the page needs. The ordinary answer of a signed-in page returns at once.
+pub(crate) async fn finish<B>(
+    site: &Site,
+    arrived: Arrived,
+    new_form: Option<NewFormCookie>,
+    response: &mut HttpResponse<B>,
+) {
+    let Arrived { auth, pending } = arrived;
+    let change = AuthChange::detach(response);
+    if change.is_none() && response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        // Nothing was decided, so the next try must find every cookie as this one did, the form's included.
+        return;
+    }
+    let mut form = auth.form().or(new_form.map(|NewFormCookie(form)| form));
+    match change {
+        Some(AuthChange::SignedIn(tokens)) => {
+            // Whoever signs in starts with nothing that was there before.
+            form = None;
+            site.jar.set_tokens(response.headers_mut(), &tokens);
+        }
+        Some(AuthChange::SignedOut(session)) => {
+            form = sign_out_form(auth.form(), session);
+            site.jar.clear_tokens(response.headers_mut());
+        }
+        change => {
+            if let Some(AuthChange::ToldWhy) = change {
+                form = form.map(|form| FormCookie { ended: None, ..form });
+            }
+            if let Some((pending, client)) = pending {
+                match site.sessions.finish(*pending, &client).await {
+                    Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens),
+                    Ok(None) => {}
+                    // The reader keeps the page and the token; the next request tries again.
+                    Err(error) => tracing::warn!(%error, "an answer went out without its renewal"),
+                }
+            }
+        }
+    }
+    if form != auth.form() {
+        site.jar.set_form(response.headers_mut(), form, &site.form_cookie);
+    }
+}
+
+/// Lets the next sign-in page tell of the end of `session`.
+fn sign_out_form(before: Option<FormCookie>, session: SessionId) -> Option<FormCookie> {
+    let id = match before {
+        Some(form) => form.id,
+        None => fresh_form_id().ok()?,
+    };
+    Some(FormCookie { id, ended: Some(session) })
+}
+
+/// Tells whether an answer may have to carry a cookie.
+pub(crate) fn owes_something<B>(
+    arrived: &Arrived,
+    new_form: Option<NewFormCookie>,
+    response: &HttpResponse<B>,
+) -> bool {
+    arrived.pending.is_some() || new_form.is_some() || response.extensions().contains::<Option<AuthChange>>()
+}

@@ -1,0 +1,144 @@
+//! Who a request is, and what its answer does to that.
+//!
+//! The middleware makes a [`RequestAuth`] on the way in and puts it into the request; handlers read it. A handler that
+//! changes it says so by an [`AuthChange`] in its answer, which the middleware turns into cookies on the way out.
+
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use time::OffsetDateTime;
+
+use super::cookies::FormCookie;
+use super::error::WebError;
+use crate::crypto::{FormBinding, random_bytes};
+use crate::domain::id::{FormId, SessionId};
+use crate::session::{Authenticated, Identity, IssuedTokens};
+
+/// What a handler did to the sign-in of its request.
+#[derive(Debug)]
+pub(crate) enum AuthChange {
+    /// A session began.
+    SignedIn(IssuedTokens),
+    /// The visitor ended the session that they came with.
+    SignedOut(SessionId),
+    /// The page told why a session ended; it need not be told again.
+    ToldWhy,
+}
+
+impl AuthChange {
+    /// Puts the change into the answer.
+    pub(crate) fn attach(self, mut response: HttpResponse) -> HttpResponse {
+        response.extensions_mut().insert(Some(self));
+        response
+    }
+
+    /// Takes the change out of an answer.
+    pub(crate) fn detach<B>(response: &mut HttpResponse<B>) -> Option<Self> {
+        response.extensions_mut().get_mut::<Option<Self>>().and_then(Option::take)
+    }
+}
+
+/// What is known of one request: made once, by the middleware.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestAuth(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    now: OffsetDateTime,
+    address: Option<IpAddr>,
+    authenticated: Authenticated,
+    form: Option<FormCookie>,
+}
+
+/// The form cookie that a page of this request needs, where the browser brought none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewFormCookie(pub(crate) FormCookie);
+
+impl RequestAuth {
+    pub(crate) fn new(
+        now: OffsetDateTime,
+        address: Option<IpAddr>,
+        authenticated: Authenticated,
+        form: Option<FormCookie>,
+    ) -> Self {
+        Self(Rc::new(Inner { now, address, authenticated, form }))
+    }
+
+    /// Returns when the request arrived.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.0.now
+    }
+
+    /// Returns the address that the request came from.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
+    /// Returns who is signed in.
+    pub(crate) fn identity(&self) -> Option<&Arc<Identity>> {
+        self.0.authenticated.identity.as_ref()
+    }
+
+    /// Returns all that was found out about who it is.
+    pub(crate) fn authenticated(&self) -> &Authenticated {
+        &self.0.authenticated
+    }
+
+    /// Returns the form cookie that the browser brought.
+    pub(crate) fn form(&self) -> Option<FormCookie> {
+        self.0.form
+    }
+
+    /// Returns what the forms of this page are bound to; a browser that has no form cookie yet gets one with the answer.
+    ///
+    /// # Errors
+    /// If there are no random bytes.
+    pub(crate) fn form_binding(&self, request: &HttpRequest) -> Result<FormBinding, WebError> {
+        if let Some(identity) = self.identity() {
+            return Ok(FormBinding::Session(identity.session()));
+        }
+        if let Some(form) = self.0.form {
+            return Ok(FormBinding::Browser(form.id));
+        }
+        let made = request.extensions().get::<NewFormCookie>().copied();
+        let made = match made {
+            Some(made) => made,
+            None => {
+                let made = NewFormCookie(FormCookie { id: fresh_form_id()?, ended: None });
+                request.extensions_mut().insert(made);
+                made
+            }
+        };
+        Ok(FormBinding::Browser(made.0.id))
+    }
+
+    /// Returns what a form that this browser sends must be bound to, if it holds anything to bind to.
+    pub(crate) fn presented_binding(&self) -> Option<FormBinding> {
+        match self.identity() {
+            Some(identity) => Some(FormBinding::Session(identity.session())),
+            None => self.0.form.map(|form| FormBinding::Browser(form.id)),
+        }
+    }
+}
+
+/// Makes the name of a browser that is not signed in.
+///
+/// # Errors
+/// If there are no random bytes.
+pub(crate) fn fresh_form_id() -> Result<FormId, WebError> {
+    random_bytes().map(FormId::from_bytes).map_err(|error| WebError::Internal(Box::new(error)))
+}
+
+impl FromRequest for RequestAuth {
+    type Error = WebError;
+    type Future = Ready<Result<Self, WebError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let auth = request.extensions().get::<Self>().cloned();
+        ready(auth.ok_or_else(|| WebError::Internal("wrap the application in perennial::authenticate".into())))
+    }
+}
