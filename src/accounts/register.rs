@@ -5,7 +5,7 @@ use crate::domain::event::{Event, EventType};
 use crate::domain::id::FormId;
 use crate::domain::password::Password;
 use crate::domain::user::{Email, FullName, User};
-use crate::session::{IssuedTokens, SessionError, Sessions, SignIn};
+use crate::session::{Authenticated, IssuedTokens, SessionError, Sessions, SignIn, announced, end_replaced};
 use crate::store::events;
 use crate::store::users::{self, Inserted};
 
@@ -33,7 +33,7 @@ pub enum RegistrationOutcome {
     EmailTaken,
 }
 
-/// Makes an account and begins its first session, in one transaction.
+/// Makes an account and begins its first session, in one transaction; that ends the ones that the same browser still held.
 ///
 /// The password is hashed before the address is looked at, so the answer takes as long either way.
 ///
@@ -42,12 +42,14 @@ pub enum RegistrationOutcome {
 pub async fn register(
     sessions: &Sessions,
     wish: Registration,
+    held: &Authenticated,
     client: &Client,
 ) -> Result<RegistrationOutcome, SessionError> {
     let Registration { full_name, email, password, keep, form } = wish;
     let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form };
     let hash = sessions.hash_password(password).await?;
     let now = sessions.now();
+    let replaced = sessions.opening(held, now).await?;
     // The user's number is not known before the row is written; everything else of the session is.
     let draft = sessions.draft(keep, form, client, now)?;
     let (from, recording) = (client.clone(), sessions.clone());
@@ -57,10 +59,11 @@ pub async fn register(
             Inserted::EmailTaken => return Ok((None, Vec::new())),
         };
         events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
+        let ended = end_replaced(connection, &replaced, &from, now)?;
         let begun = recording.record(connection, draft.for_user(user.id), form, &from)?;
         // As any process reads the row from now on.
         let user = User { last_login_at: Some(now), ..user };
-        Ok((Some((user, begun)), Vec::new()))
+        Ok((Some((user, begun)), announced(&ended)))
     });
     match registered.await? {
         Some((user, begun)) => sessions.first_tokens(&begun, user, None).map(RegistrationOutcome::Registered),

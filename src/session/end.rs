@@ -1,5 +1,7 @@
 //! The end of sessions, by whoever may end them.
 
+use time::OffsetDateTime;
+
 use super::error::SessionError;
 use super::identity::Identity;
 use super::sessions::Sessions;
@@ -108,7 +110,25 @@ impl Sessions {
     }
 }
 
+/// Ends what a browser held when a sign-in takes its place in the jar, each with an event for whoever it belongs to: that
+/// may be another user, whose cookie came along. Call it in the transaction that records the sign-in.
+pub(crate) fn end_replaced(
+    connection: &mut Connection,
+    replaced: &[SessionId],
+    client: &Client,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, StoreError> {
+    let because = EndReason::Replaced;
+    let mut ended = Vec::new();
+    for id in replaced {
+        let Some(session) = sessions::find(connection, *id)? else { continue };
+        let event = Event::of_end(because, session.user_id, client, now);
+        ended.extend(sessions::end(connection, &Which::These(vec![*id]), because, &event)?);
+    }
+    Ok(ended)
+}
+
 /// Returns what this process must forget once sessions have ended.
-pub(super) fn announced(ended: &[SessionId]) -> Vec<Change> {
+pub(crate) fn announced(ended: &[SessionId]) -> Vec<Change> {
     ended.iter().copied().map(Change::Session).collect()
 }

@@ -26,6 +26,7 @@ mod tokens;
 pub use authenticate::{Authenticated, Presented, SolePair};
 pub use decision_log::DecisionLog;
 pub use end::RevokeOutcome;
+pub(crate) use end::{announced, end_replaced};
 pub use ended::{Ended, Tombstone};
 pub use error::SessionError;
 pub use identity::Identity;

@@ -127,6 +127,10 @@ impl Sessions {
         let last_seen_at = last_use(&session);
         let away_from = (now - last_seen_at >= WELCOME_AFTER).then_some(session.last_seen_at);
         let identity = Arc::new(Identity::new(user, &session, access, theft, away_from, read));
+        if transition.effect == Effect::Stays {
+            // A rotation writes its use down; this one would go unnoticed, for as long as the window is.
+            self.note_use(&identity, now);
+        }
         let circumstances = self.circumstances(now);
         let kept = Arc::clone(&identity);
         let pending = Pending { presented, session, transition, circumstances, identity: kept, last_seen_at };

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::authenticate::Authenticated;
-use super::end::announced;
+use super::end::{announced, end_replaced};
 use super::error::SessionError;
 use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
@@ -13,11 +13,10 @@ use crate::domain::event::{Event, EventType, Theft};
 use crate::domain::id::{FormId, SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::rotation::decide;
-use crate::domain::session::{EndReason, Session};
+use crate::domain::session::Session;
 use crate::domain::token::RefreshToken;
 use crate::domain::user::{Email, User};
 use crate::store::changes::Change;
-use crate::store::sessions::Which;
 use crate::store::{Connection, StoreError, events, sessions, sign_in_forms, users};
 
 /// Somebody's attempt to sign in.
@@ -109,8 +108,7 @@ impl Sessions {
             if !locked.is_some_and(|user| user.is_active && user.password_hash == hash) {
                 return Ok((None, Vec::new()));
             }
-            let event = Event::of_end(EndReason::Replaced, user, &client, now);
-            let ended = sessions::end(connection, &Which::These(replaced), EndReason::Replaced, &event)?;
+            let ended = end_replaced(connection, &replaced, &client, now)?;
             let begun = sessions.record(connection, begun, form, &client)?;
             let found = Self::find_with_theft(connection, begun.session.id, now)?;
             Ok((found.map(|(_, user, theft)| (begun, user, theft)), announced(&ended)))
@@ -171,8 +169,11 @@ impl Sessions {
     pub async fn join(&self, attempt: SignIn, client: &Client) -> Result<Option<IssuedTokens>, SessionError> {
         let (Some(email), Some(form)) = (attempt.email, attempt.form) else { return Ok(None) };
         let (now, sessions) = (self.now(), self.clone());
+        // Before the rows are read: whatever changes while the password is hashed outdates what is made of them.
+        let draft = self.draft(attempt.keep, None, client, now)?;
         let read = self.parts.database.read(move |connection| {
-            let Some((user, hash)) = users::find_with_password(connection, &email)? else { return Ok(None) };
+            let found = users::find_with_password(connection, &email)?;
+            let Some((user, hash)) = found.filter(|(user, _)| user.is_active) else { return Ok(None) };
             let begun = sessions.begun_by(connection, form, user.id, now)?;
             Ok(begun.map(|(session, refresh)| (user, hash, session, refresh)))
         });
@@ -181,12 +182,12 @@ impl Sessions {
         if verification == Verification::Wrong {
             return Ok(None);
         }
-        let begun = self.draft(attempt.keep, None, client, now)?.for_user(user.id).joining(session, refresh);
+        let begun = draft.for_user(user.id).joining(session, refresh);
         self.first_tokens(&begun, user, None).map(Some)
     }
 
     /// Returns the sessions that the tokens of a request open: a jar holds one, so a sign-in ends them.
-    pub(super) async fn opening(
+    pub(crate) async fn opening(
         &self,
         held: &Authenticated,
         now: OffsetDateTime,

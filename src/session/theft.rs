@@ -75,6 +75,11 @@ impl Sessions {
         let (read, owner) = (session.clone(), session.user_id);
         let ended = self
             .write(move |connection| {
+                if replayed {
+                    // First, as whoever acts does: two that lock a user and a session in different orders would wait for
+                    // each other.
+                    users::lock_row(connection, owner)?;
+                }
                 let ended = sessions::end(connection, &Which::Unmoved(Box::new(read)), because, &event)?;
                 if replayed && !ended.is_empty() {
                     users::theft_noticed(connection, owner, now)?;

@@ -15,7 +15,7 @@ use super::Connection;
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
-use super::postgres::{Lock, try_lock};
+use super::postgres::{Lock, try_lock, unlock_all};
 use super::wakeup::{Wakes, Wakeup};
 use super::writer::Writer;
 use crate::store::url::DatabaseUrl;
@@ -313,6 +313,17 @@ impl AdvisoryLock {
             None => true,
             // Taking it once more is how to ask; a connection that was cut off has lost it.
             Some((connection, lock)) => try_lock(connection, *lock).unwrap_or(false),
+        }
+    }
+}
+
+impl Drop for AdvisoryLock {
+    /// A server notices late that a connection is gone: whoever asks next would be told that the lock is taken.
+    fn drop(&mut self) {
+        if let Some((connection, _)) = &mut self.0
+            && let Err(error) = unlock_all(connection)
+        {
+            tracing::debug!(%error, "the lock goes with its connection");
         }
     }
 }

@@ -99,3 +99,8 @@ pub(super) fn try_lock(connection: &mut PgConnection, lock: Lock) -> Result<bool
     let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock as i64));
     Ok(diesel::select(taken).get_result(connection)?)
 }
+
+/// Gives back every lock of a connection, however often it was taken.
+pub(super) fn unlock_all(connection: &mut PgConnection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SELECT pg_advisory_unlock_all()")?)
+}

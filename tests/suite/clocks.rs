@@ -107,6 +107,24 @@ async fn a_sign_in_that_is_used_within_its_idle_life_never_idles_away() {
 }
 
 #[actix_web::test]
+async fn uses_that_renew_nothing_count_against_idling_too() {
+    let app = TestApp::with(|arguments| {
+        arguments.idle_ttl = Some("5m".to_owned());
+        arguments.access_token_ttl = Some("1m".to_owned());
+        arguments.reuse_grace = Some("10m".to_owned());
+    })
+    .await;
+    let browser = app.signed_in().await;
+    for visit in 0..30 {
+        // The access token has expired, and the refresh token is fresh for forty minutes.
+        app.advance(Duration::minutes(4));
+        assert!(browser.is_signed_in().await, "visit {visit}");
+        app.write_last_seen();
+    }
+    assert_no_end(&app);
+}
+
+#[actix_web::test]
 async fn what_is_ended_everywhere_under_a_clock_that_is_ahead_stays_ended_when_it_is_right() {
     for act in ["/logout/everywhere", "/devices/others/revoke"] {
         let app = TestApp::start().await;

@@ -120,6 +120,20 @@ async fn a_form_is_good_for_the_person_and_the_password_it_began_with() {
 }
 
 #[actix_web::test]
+async fn a_second_click_signs_nobody_in_whose_account_was_deactivated_meanwhile() {
+    for path in FORMS {
+        let (app, browser, token) = filled(path).await;
+        let second = browser.clone();
+        assert_signs_in(&browser.post(path, &fields(&token)).await);
+        app.rows().execute("UPDATE users SET is_active = FALSE");
+        app.catch_up();
+        let again = second.post(path, &fields(&token)).await;
+        assert!(again.status.is_client_error() && again.set().is_empty(), "{path}: {again:?}");
+        assert!(!second.is_signed_in().await && !browser.is_signed_in().await, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_form_that_is_sent_again_later_begins_a_sign_in_of_its_own() {
     let (app, browser, token) = filled("/login").await;
     let second = browser.clone();

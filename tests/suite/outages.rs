@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use time::Duration;
 
-use crate::support::{Answer, EMAIL, PASSWORD, TestApp};
+use crate::support::{Answer, EMAIL, PASSWORD, TestApp, on_postgres};
 
 fn take_away(app: &TestApp) {
     app.set_stopped(true);
@@ -122,6 +122,21 @@ async fn a_rotation_that_cannot_be_written_costs_the_reader_nothing() {
     assert_eq!((answer.status, answer.cookies()), (StatusCode::OK, Vec::new()));
     app.rows().execute("ALTER TABLE auth_events_away RENAME TO auth_events");
     assert_eq!(browser.get("/dashboard").await.set(), ["access_token", "keep_signed_in"]);
+}
+
+#[actix_web::test]
+async fn a_database_that_takes_no_writes_shows_its_pages_after_a_pause_too() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(Duration::hours(9));
+    let mut rows = app.rows();
+    rows.execute(if on_postgres() { "BEGIN; SELECT 1 FROM sessions FOR UPDATE" } else { "BEGIN IMMEDIATE" });
+    let answer = browser.get("/dashboard").await;
+    assert_eq!((answer.status, answer.cookies()), (StatusCode::OK, Vec::new()));
+    rows.execute("ROLLBACK");
+    let answer = browser.get("/dashboard").await;
+    assert_eq!(answer.set(), ["access_token", "keep_signed_in"]);
+    assert!(answer.says("Welcome back"), "who could not be greeted then is greeted now");
 }
 
 #[actix_web::test]

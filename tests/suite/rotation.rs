@@ -1,6 +1,11 @@
 //! The promise, over HTTP: never signed out by accident, never kept in by theft.
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorImATeapot;
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Error, web};
 use futures_util::future::join_all;
 use time::Duration;
 
@@ -324,6 +329,27 @@ async fn the_cookies_of_a_rotation_travel_on_every_answer() {
         let answer = browser.ask(method.clone(), path).await;
         assert_eq!((answer.status, answer.set()), (status, BOTH.map(String::from).into()), "{method} {path}");
     }
+}
+
+#[actix_web::test]
+async fn they_travel_on_the_error_of_a_middleware_further_in() {
+    async fn fail(_: ServiceRequest, _: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, Error> {
+        Err(ErrorImATeapot("no coffee here"))
+    }
+    let routes = |config: &mut web::ServiceConfig| {
+        let page = web::get().to(|| async { "never reached" });
+        config.service(web::scope("/inner").wrap(from_fn(fail)).route("/page", page));
+    };
+    let app = TestApp::embedded(|_| {}, routes).await;
+    let browser = app.signed_in().await;
+    for generations in 1..4 {
+        app.advance(EXPIRED);
+        let answer = browser.get("/inner/page").await;
+        assert_eq!((answer.status, answer.set()), (StatusCode::IM_A_TEAPOT, BOTH.map(String::from).into()));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(generation(&app), generations);
+    }
+    assert!(browser.is_signed_in().await);
 }
 
 #[actix_web::test]

@@ -223,28 +223,37 @@ async fn a_sign_out_ends_every_sign_in_that_its_browser_holds() {
 }
 
 #[actix_web::test]
-async fn a_sign_in_ends_the_one_that_the_browser_held_besides() {
-    let app = TestApp::start().await;
-    let owner = app.signed_in().await;
-    // So many cookies came before the good one that it was not asked.
-    let mut planted = Vec::new();
-    for _ in 0..5 {
-        planted.push(dead(&app, End::SignedOut).await);
+async fn a_sign_in_ends_the_one_that_the_browser_held_besides_whoever_it_is_of() {
+    for path in ["/login", "/register"] {
+        for same_person in [true, false] {
+            let app = TestApp::start().await;
+            let owner = app.signed_in().await;
+            let held = if same_person { owner } else { grace(&app).await };
+            // So many cookies came before the good one that it was not asked.
+            let mut planted = Vec::new();
+            for _ in 0..5 {
+                planted.push(dead(&app, End::SignedOut).await);
+            }
+            let good = held.cookie("keep_signed_in");
+            let refresh: Vec<&str> = planted.iter().map(String::as_str).chain([&good[..]]).collect();
+            let stranger = app.browser();
+            let token = stranger.token(path, path).await;
+            let line = format!("form={}; {}", stranger.cookie("form"), header(None, &refresh));
+            let browser = app.browser().with_header("cookie", line);
+            assert_eq!(browser.get("/dashboard").await.status, StatusCode::SEE_OTHER);
+            assert!(held.is_signed_in().await, "nothing has ended so far");
+            let email = if path == "/login" { EMAIL } else { "eve@example.org" };
+            let fields =
+                [("full_name", "Eve"), ("email", email), ("password", PASSWORD), ("form_token", token.as_str())];
+            let answer = browser.post(path, &fields).await;
+            assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/dashboard"), "{path}");
+            assert!(!held.is_signed_in().await, "{path}, {same_person}: a jar holds one sign-in");
+            assert_eq!(app.rows().number("SELECT count(*) FROM sessions WHERE revoked_because = 'replaced'"), 1);
+            let events = app.rows().events_of("session_revoked");
+            assert_eq!((events[0].detail("reason"), events[0].detail("session")), ("replaced".into(), held.session()));
+            assert_eq!(events[0].user_id, Some(if same_person { 1 } else { 2 }), "it is told to whom it concerns");
+        }
     }
-    let good = owner.cookie("keep_signed_in");
-    let refresh: Vec<&str> = planted.iter().map(String::as_str).chain([&good[..]]).collect();
-    let stranger = app.browser();
-    let token = stranger.token("/login", "/login").await;
-    let line = format!("form={}; {}", stranger.cookie("form"), header(None, &refresh));
-    let browser = app.browser().with_header("cookie", line);
-    assert_eq!(browser.get("/dashboard").await.status, StatusCode::SEE_OTHER);
-    assert!(owner.is_signed_in().await, "nothing has ended so far");
-    let fields = [("email", EMAIL), ("password", PASSWORD), ("form_token", token.as_str())];
-    let answer = browser.post("/login", &fields).await;
-    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/dashboard"));
-    assert!(!owner.is_signed_in().await, "a jar holds one sign-in");
-    assert_eq!(app.rows().number("SELECT count(*) FROM sessions WHERE revoked_at IS NULL"), 1);
-    assert_eq!(app.rows().number("SELECT count(*) FROM sessions WHERE revoked_because = 'replaced'"), 1);
 }
 
 #[actix_web::test]

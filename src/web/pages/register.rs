@@ -80,7 +80,7 @@ pub(crate) async fn post(
             return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
         }
     };
-    match accounts::register(&site.sessions, wish, &client).await? {
+    match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => Ok(AuthChange::SignedIn(tokens).attach(see_other("/dashboard"))),
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
