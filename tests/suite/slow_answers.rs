@@ -23,31 +23,36 @@ fn revoked_because(app: &TestApp) -> String {
     app.rows().text("SELECT coalesce(max(revoked_because), '') FROM sessions")
 }
 
-/// An application with a page that answers when it is told to, and how to tell it.
-async fn with_slow_page() -> (TestApp, oneshot::Sender<()>) {
+/// An application with a page that answers when it is told to, how to tell it, and news of the first request there.
+async fn with_slow_page() -> (TestApp, oneshot::Sender<()>, oneshot::Receiver<()>) {
     let (answer, told) = oneshot::channel::<()>();
-    let told = Rc::new(RefCell::new(Some(told)));
+    let (enter, entered) = oneshot::channel::<()>();
+    let told = Rc::new(RefCell::new(Some((enter, told))));
     let slow = move |config: &mut web::ServiceConfig| {
         let told = Rc::clone(&told);
         let page = move |user: CurrentUser| {
             let told = told.borrow_mut().take();
             async move {
-                told.unwrap().await.unwrap();
+                let (enter, told) = told.unwrap();
+                // Not every test waits for it.
+                enter.send(()).ok();
+                told.await.unwrap();
                 user.user().full_name.clone()
             }
         };
         config.route("/slow", web::get().to(page));
     };
-    (TestApp::embedded(|_| {}, slow).await, answer)
+    (TestApp::embedded(|_| {}, slow).await, answer, entered)
 }
 
 #[actix_web::test]
 async fn a_sign_out_during_a_slow_request_is_not_undone_by_its_answer() {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, entered) = with_slow_page().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
     let tab = browser.clone();
     let (slow, _) = join(tab.get("/slow"), async {
+        entered.await.unwrap();
         browser.get("/dashboard").await;
         browser.sign_out().await;
         answer.send(()).unwrap();
@@ -60,13 +65,14 @@ async fn a_sign_out_during_a_slow_request_is_not_undone_by_its_answer() {
 
 #[actix_web::test]
 async fn a_rotation_under_way_never_touches_a_sign_in_that_was_ended() {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, entered) = with_slow_page().await;
     let browser = app.signed_in().await;
     let tab = browser.clone();
     tab.forget("access_token");
     let row = format!("SELECT id || generation || {} || rotated_at FROM sessions", hex("token_hash"));
     let before = app.rows().text(&row);
     let (slow, _) = join(tab.get("/slow"), async {
+        entered.await.unwrap();
         browser.sign_out().await;
         answer.send(()).unwrap();
     })
@@ -77,7 +83,7 @@ async fn a_rotation_under_way_never_touches_a_sign_in_that_was_ended() {
 
 #[actix_web::test]
 async fn a_slow_answer_does_not_kill_what_faster_ones_delivered() {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, _) = with_slow_page().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
     let (slow, _) = join(browser.get("/slow"), async {
@@ -95,7 +101,7 @@ async fn a_slow_answer_does_not_kill_what_faster_ones_delivered() {
 
 #[actix_web::test]
 async fn a_slow_answer_rotates_when_it_goes_and_not_when_it_was_asked_for() {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, _) = with_slow_page().await;
     let browser = app.signed_in().await;
     app.advance(EXPIRED);
     let (slow, _) = join(browser.get("/slow"), async {
@@ -112,7 +118,7 @@ async fn a_slow_answer_rotates_when_it_goes_and_not_when_it_was_asked_for() {
 /// Lets a page of a parallel tab take long, while its sign-in is ended and that is so long ago that nobody remembers it;
 /// returns the tab, which must hold nothing that opens a page.
 async fn overlap_that_outlasts_the_memory_of_a_revocation(ended_elsewhere: bool) {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, _) = with_slow_page().await;
     let other = app.another_process().await;
     let (browser, mut phone) = (app.signed_in().await, app.browser());
     phone.sign_in().await;
@@ -155,7 +161,7 @@ async fn a_revocation_during_a_long_overlap_is_not_forgotten() {
 
 #[actix_web::test]
 async fn what_a_long_overlap_gives_out_is_looked_up_once_it_is_as_old_as_an_access_life() {
-    let (app, answer) = with_slow_page().await;
+    let (app, answer, _) = with_slow_page().await;
     let (browser, phone) = (app.signed_in().await, app.browser());
     phone.sign_in().await;
     app.advance(EXPIRED);
