@@ -12,7 +12,7 @@ pub trait Transport: Send + Sync + 'static {
     /// Hands one e-mail over, and returns as soon as somebody else is responsible for it.
     ///
     /// Return without delay after that point: a process that is killed between the two sends the same e-mail again. It
-    /// then has the same [`id`](OutgoingEmail::id), by which the other side can recognise it.
+    /// then has the same `Message-ID`, by which the other side can recognise it.
     ///
     /// # Errors
     /// If the e-mail was not taken; the variant says whether, and which, e-mails are worth another try.
