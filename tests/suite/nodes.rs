@@ -179,6 +179,36 @@ fn a_copied_jar_ends_both_sign_ins_on_every_node() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn a_theft_that_is_noticed_while_its_owner_acts_waits_for_them_and_they_not_for_it() {
+    let cluster = Cluster::start(1, |launch| launch.set("REUSE_GRACE", "0s"));
+    cluster.client(0).register("ada");
+    let [mut owner] = cluster.signed_in("ada", cluster.node(0).address);
+    let mut thief = owner.clone();
+    for party in [&mut owner, &mut thief] {
+        next_second();
+        party.jar.remove(ACCESS);
+        assert!(party.is_signed_in());
+    }
+    next_second();
+    owner.jar.remove(ACCESS);
+    // Whoever acts locks the user first, and the session they came with after that.
+    let (mut act, mut watcher) = (cluster.prompt(), cluster.prompt());
+    act.execute("BEGIN");
+    act.execute("SELECT id FROM users FOR UPDATE");
+    thread::scope(|scope| {
+        let caught = scope.spawn(|| owner.get("/dashboard").unwrap());
+        until("a theft that waits", || {
+            (watcher.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0).then_some(())
+        });
+        act.execute("SELECT id FROM sessions FOR UPDATE");
+        act.execute("COMMIT");
+        assert_eq!(caught.join().unwrap().status, 303);
+    });
+    assert_eq!(watcher.count_events("refresh_token_replayed"), 1);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn a_sign_out_is_known_to_every_node_within_a_second() {
     let cluster = Cluster::start(NODES, |launch| launch);
     let addresses = cluster.addresses();
