@@ -15,8 +15,8 @@ use crate::store::{
     sign_in_forms,
 };
 
-/// How long a batch may keep the writer: a rotation that comes meanwhile waits for it.
-const BATCH_TIME: Duration = Duration::from_millis(5);
+/// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
+const BATCH_TIME: Duration = Duration::from_millis(4);
 
 /// Rows of the first batch.
 const FIRST_BATCH: i64 = 50;
@@ -26,11 +26,10 @@ const BATCHES: std::ops::RangeInclusive<i64> = 20..=1000;
 
 /// Rows deleted in one statement, after which the thread yields: a page that waits for this processor waits for some
 /// rows, and not for a batch.
-const STEP: i64 = 5;
+const STEP: i64 = 20;
 
-/// The pause after a batch, in times of what it took: four fifths of the writer, and of a processor, are for requests.
-/// Even so, some thousand sign-ins go a second; a site with ten million loses four a second.
-const REST: u32 = 4;
+/// The pause after a batch, in times of what it took: three quarters of the writer, and of a processor, are for requests.
+const REST: u32 = 3;
 
 /// The pause after a batch at least: processors rest, too.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -98,28 +97,31 @@ impl Retention {
         let _lock = self.database.try_exclusive(Exclusive::Sweep)?.ok_or(StoreError::Taken)?;
         let reached = self.retention_clock.advance(&self.database, self.clock.as_ref())?;
         let (over, old_events, old_changes) = (reached - BEHIND, reached - self.events_kept, reached - CHANGES_KEPT);
-        self.all(over, sign_in_forms::delete_older, &mut pause)?;
+        self.all(over, nothing_ahead, sign_in_forms::delete_older, &mut pause)?;
         Ok(Swept {
-            sessions: self.all(over, sessions::delete_expired, &mut pause)?,
-            tokens: self.all(over, auth_tokens::delete_spent, &mut pause)?,
-            events: self.all(old_events, events::delete_older, &mut pause)?,
-            changes: self.all(old_changes, changes::delete_older, &mut pause)?,
-            mails: self.all(over, outbox::delete_expired, &mut pause)?,
+            sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
+            tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,
+            events: self.all(old_events, nothing_ahead, events::delete_older, &mut pause)?,
+            changes: self.all(old_changes, nothing_ahead, changes::delete_older, &mut pause)?,
+            mails: self.all(over, nothing_ahead, outbox::delete_expired, &mut pause)?,
         })
     }
 
     fn all(
         &self,
         before: OffsetDateTime,
+        read_ahead: fn(&mut Connection, OffsetDateTime, i64) -> Result<(), StoreError>,
         delete: fn(&mut Connection, OffsetDateTime, i64) -> Result<usize, StoreError>,
         pause: &mut impl FnMut(Duration) -> Continue,
     ) -> Result<usize, StoreError> {
         let mut pace = Pace { rows: FIRST_BATCH };
         let mut total = 0;
         loop {
-            let (rows, begun) = (pace.rows, self.clock.elapsed());
-            let gone = self.database.write_blocking(move |connection| {
-                let mut gone = 0;
+            // The disk is waited for here, and not by the writer.
+            self.database.read_blocking(|connection| read_ahead(connection, before, pace.rows))?;
+            let (rows, clock, begun) = (pace.rows, Arc::clone(&self.clock), self.clock.elapsed());
+            let (gone, kept) = self.database.write_blocking(move |connection| {
+                let (mut gone, begun) = (0, clock.elapsed());
                 while gone < rows {
                     let some = i64::try_from(delete(connection, before, STEP)?).unwrap_or(STEP);
                     gone += some;
@@ -128,10 +130,10 @@ impl Retention {
                     }
                     thread::yield_now();
                 }
-                Ok(gone)
+                Ok((gone, clock.elapsed().saturating_sub(begun)))
             })?;
             total += usize::try_from(gone).unwrap_or_default();
-            let rest = pace.after(self.clock.elapsed().saturating_sub(begun));
+            let rest = pace.after(kept, self.clock.elapsed().saturating_sub(begun));
             if gone < rows || pause(rest) == Continue::No {
                 return Ok(total);
             }
@@ -139,21 +141,28 @@ impl Retention {
     }
 }
 
+/// Reads nothing: what these rows lie beside is written at the same time, and is in memory.
+fn nothing_ahead(_: &mut Connection, _: OffsetDateTime, _: i64) -> Result<(), StoreError> {
+    Ok(())
+}
+
 /// How many rows the next batch takes.
 ///
 /// What a row costs depends on the disk, and on how much of the table is in memory, by a factor of a hundred: a batch is
-/// as large as its time allows, and the pause after it is measured by what it took.
+/// as large as its time allows, and the pause after it is measured by what it took. The commit is paid once, however large
+/// the batch: it counts for the pause alone.
 #[derive(Debug)]
 struct Pace {
     rows: i64,
 }
 
 impl Pace {
-    /// Takes in how long a batch took, from its request to the disk, and returns how long to leave the writer alone.
-    fn after(&mut self, took: Duration) -> Duration {
-        if took > BATCH_TIME {
+    /// Takes in for how long a batch kept the writer, and how long it took from its request to the disk; returns how long
+    /// to leave the writer alone.
+    fn after(&mut self, kept: Duration, took: Duration) -> Duration {
+        if kept > BATCH_TIME {
             self.rows /= 2;
-        } else if took < BATCH_TIME / 2 {
+        } else if kept < BATCH_TIME / 2 {
             self.rows += self.rows / 4;
         }
         self.rows = self.rows.clamp(*BATCHES.start(), *BATCHES.end());
@@ -250,16 +259,17 @@ mod tests {
     fn batches_grow_while_they_are_quick_and_shrink_once_they_are_not() {
         let mut pace = Pace { rows: FIRST_BATCH };
         for _ in 0..100 {
-            assert_eq!(pace.after(Duration::ZERO), SHORTEST_PAUSE);
+            assert_eq!(pace.after(Duration::ZERO, Duration::ZERO), SHORTEST_PAUSE);
         }
         assert_eq!(pace.rows, *BATCHES.end());
-        assert_eq!(pace.after(BATCH_TIME), BATCH_TIME * REST);
+        assert_eq!(pace.after(BATCH_TIME, BATCH_TIME * 3), BATCH_TIME * 3 * REST);
         assert_eq!(pace.rows, *BATCHES.end(), "as long as it may take");
         for _ in 0..100 {
-            assert_eq!(pace.after(Duration::from_secs(1)), Duration::from_secs(1) * REST);
+            let second = Duration::from_secs(1);
+            assert_eq!(pace.after(second, second), second * REST);
         }
         assert_eq!(pace.rows, *BATCHES.start());
-        pace.after(Duration::ZERO);
+        pace.after(Duration::ZERO, Duration::ZERO);
         assert!(pace.rows > *BATCHES.start(), "even the smallest batch can grow");
     }
 }

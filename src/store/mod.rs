@@ -10,6 +10,7 @@
 
 pub mod auth_tokens;
 pub mod changes;
+mod checkpoints;
 mod connection;
 mod database;
 mod error;

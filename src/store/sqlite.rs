@@ -19,13 +19,14 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 2000;";
 /// `synchronous=FULL` in WAL: what was answered survives power loss.
 ///
 /// What SQLite notes to undo one write of a batch stays in memory: a clean-up would make and delete a file for each of
-/// its batches.
+/// its batches. A reader forgets its pages at each commit, so a cache of 512 KB will do.
 const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA journal_size_limit = 67108864; \
-     PRAGMA temp_store = MEMORY;";
+     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512;";
 
-/// The writer's cache, 32 MB at most and taken as needed, holds the upper pages of ten million sign-ins: with SQLite's
-/// own 2 MB, they are read again for each rotation. A reader forgets its pages at each commit, and has no use for more.
-const WRITER: &str = "PRAGMA cache_size = -32768;";
+/// The writer's cache, 4 MB at most and taken as needed. All upper pages of ten million sign-ins are 32 MB, which a small
+/// machine has other uses for; those that are missing come from the system's memory. Its commits move nothing into the file:
+/// [`super::checkpoints`] does.
+const WRITER: &str = "PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 0;";
 
 /// Characters of a path that mean something else in a URI.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');

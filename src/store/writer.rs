@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::Connection;
+use super::checkpoints::Checkpoints;
 use super::error::StoreError;
 use super::sqlite::SqliteFile;
 
@@ -58,10 +59,11 @@ impl Writer {
     /// Opens the writing connection and starts its thread.
     pub(super) fn start(file: &SqliteFile) -> Result<Self, StoreError> {
         let connection = Connection::Sqlite(file.open_to_write()?);
+        let checkpoints = Checkpoints::start(file)?;
         let (jobs, queue) = channel();
         let thread = thread::Builder::new()
             .name("perennial-writer".to_owned())
-            .spawn(move || work(connection, &queue))
+            .spawn(move || work(connection, &queue, &checkpoints))
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         Ok(Self { jobs: Some(jobs), room: Arc::new(Semaphore::new(QUEUE)), thread: Some(thread) })
     }
@@ -146,15 +148,16 @@ impl Drop for Writer {
     }
 }
 
-fn work(mut connection: Connection, queue: &Receiver<Job>) {
+fn work(mut connection: Connection, queue: &Receiver<Job>, checkpoints: &Checkpoints) {
     while let Ok(first) = queue.recv() {
         let mut answers = Vec::new();
         let batch = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1));
         // A panic in a query must not end all writing: the batch is lost, the thread goes on.
         let committed = catch_unwind(AssertUnwindSafe(|| commit(&mut connection, batch, &mut answers)))
             .unwrap_or_else(|_| Err(BatchLost("a write panicked".to_owned())));
-        if committed.is_err() {
-            roll_back(&mut connection);
+        match committed {
+            Ok(()) => checkpoints.note_commit(),
+            Err(_) => roll_back(&mut connection),
         }
         for answer in answers {
             answer(committed.clone());
