@@ -26,10 +26,13 @@ const QUEUE_PER_THREAD: usize = 16;
 /// processors can, and that is a greater load than the hashes.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The priority of the threads: a tenth of the weight that a page has, and seven times that of the lowest. Pages come
-/// first, and sign-ins still move while pages take all of the machine.
+/// The priority of the threads: about half of the weight that a page has.
+///
+/// Pages come first, and sign-ins still move while pages take all of the machine: they then get about a quarter of what
+/// they have alone, and pages lose a few per cent, as `benches/README.md` shows. At nice 10, a tenth of the weight, next to
+/// nobody was signed in; at nice 6, a seventh as many as alone.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 10;
+const NICE: i32 = 3;
 
 /// Whether a thread can have a lower priority than its process.
 const GIVES_WAY: bool = cfg!(target_os = "linux");
