@@ -112,7 +112,7 @@ impl Arguments {
                 |text| parse::number(text, 8, 1024),
             )? as usize,
             bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(PublicUrl::is_loopback))?,
-            registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::registration)?,
+            registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::choice)?,
             trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
             smtp_url: optional("SMTP_URL", &self.smtp_url, parse::smtp_url)?,
             mail_from: optional("MAIL_FROM", &self.mail_from, parse::mailbox)?,
@@ -123,7 +123,7 @@ impl Arguments {
                 self.event_retention.as_deref().unwrap_or("180d"),
                 parse::lifetime,
             )?,
-            log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::log_format)?,
+            log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::choice)?,
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
             public_url,
         })

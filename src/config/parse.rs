@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use ipnet::IpNet;
 use lettre::SmtpTransport;
 use lettre::message::Mailbox;
@@ -10,7 +11,6 @@ use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
 use url::Url;
 
-use super::settings::{LogFormat, Registration};
 use crate::domain::client::is_deceptive;
 use crate::store::url::{DatabaseUrl, InvalidDatabaseUrl};
 
@@ -59,22 +59,13 @@ pub(super) fn flag(text: &str) -> Result<bool, Takes> {
     text.parse().map_err(|_| "takes true or false".to_owned())
 }
 
-/// Reads `open` or `closed`.
-pub(super) fn registration(text: &str) -> Result<Registration, Takes> {
-    match text {
-        "open" => Ok(Registration::Open),
-        "closed" => Ok(Registration::Closed),
-        _ => Err("takes open or closed".to_owned()),
-    }
-}
-
-/// Reads `text` or `json`.
-pub(super) fn log_format(text: &str) -> Result<LogFormat, Takes> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("takes text or json".to_owned()),
-    }
+/// Reads one of a few words.
+pub(super) fn choice<T: ValueEnum>(text: &str) -> Result<T, Takes> {
+    T::from_str(text, false).map_err(|_| {
+        let names = T::value_variants().iter().filter_map(T::to_possible_value);
+        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
+        format!("takes {}", names.join(" or "))
+    })
 }
 
 /// Reads comma-separated networks; a bare address is a network of one.
@@ -139,6 +130,7 @@ pub(super) fn folder_to_make(text: &str) -> Result<PathBuf, Takes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::{LogFormat, Registration};
 
     #[test]
     fn durations_are_seconds_minutes_hours_or_days() {
@@ -149,6 +141,14 @@ mod tests {
             assert!(lifetime(text).is_err(), "{text}");
         }
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_choice_names_what_there_is() {
+        assert_eq!(choice("open"), Ok(Registration::Open));
+        assert_eq!(choice("json"), Ok(LogFormat::Json));
+        assert_eq!(choice::<Registration>("Open"), Err("takes open or closed".to_owned()));
+        assert_eq!(choice::<LogFormat>(""), Err("takes text or json".to_owned()));
     }
 
     #[test]
