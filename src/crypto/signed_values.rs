@@ -47,7 +47,7 @@ impl SignedValues {
     }
 
     /// Returns what a signed value claims to hold, unverified: good for nothing but deciding whether to verify it.
-    pub fn claimed(signed: &str) -> &str {
+    pub fn claimed(signed: &[u8]) -> &[u8] {
         signed.get(SIGNATURE_CHARACTERS..).unwrap_or_default()
     }
 
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(verified("a").as_deref(), Some("1.2.3"));
         assert_eq!(verified("ba").as_deref(), Some("1.2.3"));
         assert_eq!(verified("b"), None);
-        assert_eq!(SignedValues::claimed(&signed), "1.2.3");
+        assert_eq!(SignedValues::claimed(signed.as_bytes()), b"1.2.3");
         let (keys, state) = ring("a");
         assert!(SignedValues::for_form_cookie(&keys, &state).verify(&signed).is_none());
     }

@@ -28,6 +28,12 @@ pub struct AccessToken {
 impl AccessToken {
     /// Tells whether the token is in force at `now`.
     pub fn is_current(&self, now: OffsetDateTime) -> bool {
-        now < self.expires_at && self.issued_at.unix_timestamp() - now.unix_timestamp() <= LEEWAY_SECONDS
+        is_current(self.issued_at.unix_timestamp(), self.expires_at.unix_timestamp(), now)
     }
+}
+
+/// Tells whether a token of these times, in Unix seconds, is in force at `now`.
+pub fn is_current(issued_at: i64, expires_at: i64, now: OffsetDateTime) -> bool {
+    let now = now.unix_timestamp();
+    now < expires_at && issued_at - now <= LEEWAY_SECONDS
 }

@@ -87,6 +87,12 @@ impl RefreshToken {
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(self.secret.0.as_slice()));
         Zeroizing::new(format!("{}.{}.{}", self.session, self.generation, secret.as_str()))
     }
+
+    /// Returns the session that a text claims to be a token of; the rest of it is not looked at.
+    pub fn claimed_session(text: &[u8]) -> Option<SessionId> {
+        let named = text.split(|byte| *byte == b'.').next()?;
+        std::str::from_utf8(named).ok()?.parse().ok()
+    }
 }
 
 /// Says that a text is not a refresh token.
@@ -136,6 +142,19 @@ mod tests {
     #[test]
     fn a_token_survives_the_way_through_the_cookie() {
         assert_eq!(token().reveal().parse(), Ok(token()));
+    }
+
+    #[test]
+    fn a_text_claims_to_be_of_the_session_that_it_begins_with() {
+        let good = token().reveal();
+        assert_eq!(RefreshToken::claimed_session(good.as_bytes()), Some(token().session));
+        assert_eq!(
+            RefreshToken::claimed_session(&[token().session.to_string().as_bytes(), b".\xFF"].concat()),
+            Some(token().session)
+        );
+        for text in [&b""[..], b".41.x", &good.as_bytes()[1..], b"\xFF"] {
+            assert_eq!(RefreshToken::claimed_session(text), None);
+        }
     }
 
     #[test]

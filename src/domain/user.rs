@@ -1,6 +1,5 @@
 //! A person with an account.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -101,24 +100,41 @@ impl FromStr for FullName {
 ///
 /// Perennial itself knows two: an `admin` runs the site, and the first account is one; a `user` uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Role(Cow<'static, str>);
+pub struct Role(RoleName);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum RoleName {
+    BuiltIn(BuiltIn),
+    Other(Box<str>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BuiltIn {
+    User,
+    Admin,
+}
 
 impl Role {
     /// Uses the site.
-    pub const USER: Self = Self(Cow::Borrowed("user"));
+    pub const USER: Self = Self(RoleName::BuiltIn(BuiltIn::User));
 
     /// Runs the site.
-    pub const ADMIN: Self = Self(Cow::Borrowed("admin"));
+    pub const ADMIN: Self = Self(RoleName::BuiltIn(BuiltIn::Admin));
 
     /// Returns the name of the role.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            RoleName::BuiltIn(BuiltIn::User) => "user",
+            RoleName::BuiltIn(BuiltIn::Admin) => "admin",
+            RoleName::Other(name) => name,
+        }
     }
 }
 
 impl From<String> for Role {
     fn from(name: String) -> Self {
-        [Self::USER, Self::ADMIN].into_iter().find(|role| role.as_str() == name).unwrap_or(Self(Cow::Owned(name)))
+        let known = [Self::USER, Self::ADMIN].into_iter().find(|role| role.as_str() == name);
+        known.unwrap_or_else(|| Self(RoleName::Other(name.into_boxed_str())))
     }
 }
 
@@ -128,9 +144,9 @@ pub struct User {
     /// The number of the account.
     pub id: UserId,
     /// The address they sign in with.
-    pub email: String,
+    pub email: Box<str>,
     /// The name they are greeted by.
-    pub full_name: String,
+    pub full_name: Box<str>,
     /// What they may do.
     pub role: Role,
     /// Whether they may sign in at all.

@@ -55,11 +55,13 @@ fn work(sessions: &Sessions, stopped: &Stopped) {
     }
 }
 
+/// Writes down what was noted before; what is noted meanwhile waits for the next round, so that this comes to an end.
 fn write(sessions: &Sessions) -> Result<(), StoreError> {
-    for batch in sessions.unwritten_uses().chunks(BATCH) {
-        let rows = batch.to_vec();
+    for _ in 0..sessions.count_unwritten_uses().div_ceil(BATCH) {
+        let batch = sessions.unwritten_uses(BATCH);
+        let rows = batch.clone();
         sessions.database().write_blocking(move |connection| sessions::touch(connection, &rows))?;
-        sessions.uses_written(batch);
+        sessions.uses_written(&batch);
     }
     Ok(())
 }

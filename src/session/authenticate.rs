@@ -203,6 +203,5 @@ impl Sessions {
 
 /// Tells whether a refresh cookie claims to be of a session; one of another must be verified first.
 fn claims(refresh: &[u8], session: SessionId) -> bool {
-    let claimed = SignedValues::claimed(str::from_utf8(refresh).unwrap_or_default()).split('.').next();
-    claimed.unwrap_or_default().parse::<SessionId>().is_ok_and(|claimed| claimed == session)
+    RefreshToken::claimed_session(SignedValues::claimed(refresh)) == Some(session)
 }

@@ -1,35 +1,45 @@
 //! Who a request is.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::epoch::Epoch;
 use crate::crypto::WrittenFormToken;
-use crate::domain::access_token::AccessToken;
+use crate::domain::access_token::{AccessToken, is_current};
 use crate::domain::event::Theft;
 use crate::domain::id::SessionId;
 use crate::domain::session::{Session, end_of_minute};
 use crate::domain::user::User;
 
 /// A person who is signed in: who, by which session, until when unless renewed.
+///
+/// There is one for everybody who is active, so it is small: times are in Unix seconds, and the allocator rounds what is
+/// larger up to 320 bytes.
 #[derive(Debug)]
 pub struct Identity {
     user: User,
-    access: AccessToken,
+    session: SessionId,
     kept: bool,
-    created_at: OffsetDateTime,
-    expires_at: OffsetDateTime,
+    access_issued_at: i64,
+    access_expires_at: i64,
+    authenticated_at: i64,
+    created_at: i64,
+    expires_at: i64,
     theft: Option<Box<Theft>>,
-    /// In Unix seconds, 0 where there is nothing to tell.
+    /// 0 where there is nothing to tell.
     away_from: AtomicI64,
-    /// The end of the last minute in which a use was noted, in Unix seconds.
-    noted: AtomicI64,
+    /// The last minute in which a use was noted, in minutes since 1970.
+    noted: AtomicU32,
     form_token: OnceLock<WrittenFormToken>,
-    read: Reading,
+    epoch: Epoch,
+    read_at: u32,
 }
+
+// What the allocator has a size of its own for, less the two counts of an `Arc`.
+const _: () = assert!(size_of::<Identity>() <= 256 - 2 * size_of::<usize>(), "an identity has grown");
 
 /// When the rows of an identity were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,37 +78,43 @@ impl Identity {
     ) -> Self {
         Self {
             user,
-            access,
+            session: access.session,
             kept: session.kept,
-            created_at: session.created_at,
-            expires_at: session.expires_at,
+            access_issued_at: access.issued_at.unix_timestamp(),
+            access_expires_at: access.expires_at.unix_timestamp(),
+            authenticated_at: access.authenticated_at.unix_timestamp(),
+            created_at: session.created_at.unix_timestamp(),
+            expires_at: session.expires_at.unix_timestamp(),
             theft: theft.map(Box::new),
             away_from: AtomicI64::new(away_from.map_or(0, OffsetDateTime::unix_timestamp)),
-            noted: AtomicI64::new(session.last_seen_at.unix_timestamp()),
+            noted: AtomicU32::new(minute(session.last_seen_at)),
             form_token: OnceLock::new(),
-            read,
+            epoch: read.epoch,
+            read_at: read.elapsed,
         }
     }
 
     /// Makes the same identity for another access token; what no page has told yet goes with it.
     pub(super) fn renewed(&self, access: AccessToken) -> Self {
-        Self {
-            user: self.user.clone(),
-            access,
-            kept: self.kept,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            theft: self.theft.clone(),
-            away_from: AtomicI64::new(self.away_from.swap(0, Ordering::Relaxed)),
-            noted: AtomicI64::new(self.noted.load(Ordering::Relaxed)),
-            form_token: OnceLock::new(),
-            read: self.read,
-        }
+        self.reread(self.user.clone(), access, self.read())
     }
 
     /// Makes the same identity for another access token, with the user as they were read just now.
     pub(super) fn reread(&self, user: User, access: AccessToken, read: Reading) -> Self {
-        Self { user, read, ..self.renewed(access) }
+        Self {
+            user,
+            session: access.session,
+            access_issued_at: access.issued_at.unix_timestamp(),
+            access_expires_at: access.expires_at.unix_timestamp(),
+            authenticated_at: access.authenticated_at.unix_timestamp(),
+            theft: self.theft.clone(),
+            away_from: AtomicI64::new(self.away_from.swap(0, Ordering::Relaxed)),
+            noted: AtomicU32::new(self.noted.load(Ordering::Relaxed)),
+            form_token: OnceLock::new(),
+            epoch: read.epoch,
+            read_at: read.elapsed,
+            ..*self
+        }
     }
 
     /// Returns the user, as the database had them at most a second ago.
@@ -108,12 +124,28 @@ impl Identity {
 
     /// Returns the session that signs them in.
     pub fn session(&self) -> SessionId {
-        self.access.session
+        self.session
     }
 
     /// Returns the access token, or the one that is about to be issued.
-    pub fn access(&self) -> &AccessToken {
-        &self.access
+    pub fn access(&self) -> AccessToken {
+        AccessToken {
+            user: self.user.id,
+            session: self.session,
+            issued_at: moment(self.access_issued_at),
+            expires_at: moment(self.access_expires_at),
+            authenticated_at: moment(self.authenticated_at),
+        }
+    }
+
+    /// Returns when the access token expires, in Unix seconds.
+    pub(super) fn access_expires_at(&self) -> i64 {
+        self.access_expires_at
+    }
+
+    /// Tells whether the access token is in force at `now`.
+    pub(super) fn is_current(&self, now: OffsetDateTime) -> bool {
+        is_current(self.access_issued_at, self.access_expires_at, now)
     }
 
     /// Tells whether "keep me signed in" was checked.
@@ -123,12 +155,12 @@ impl Identity {
 
     /// Returns when the session began.
     pub fn created_at(&self) -> OffsetDateTime {
-        self.created_at
+        moment(self.created_at)
     }
 
     /// Returns when the session ends for good.
     pub fn expires_at(&self) -> OffsetDateTime {
-        self.expires_at
+        moment(self.expires_at)
     }
 
     /// Returns the theft that this session is the first after: its user is to be warned.
@@ -160,16 +192,25 @@ impl Identity {
 
     /// Returns when the rows were read.
     pub(super) fn read(&self) -> Reading {
-        self.read
+        Reading { epoch: self.epoch, elapsed: self.read_at }
     }
 
     /// Returns the end of the minute of a use at `now`, if no use was noted in that minute yet.
     pub(super) fn note_use(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        if now.unix_timestamp() <= self.noted.load(Ordering::Relaxed) {
+        if now.unix_timestamp() <= i64::from(self.noted.load(Ordering::Relaxed)) * 60 {
             return None;
         }
-        let minute = end_of_minute(now);
-        self.noted.fetch_max(minute.unix_timestamp(), Ordering::Relaxed);
-        Some(minute)
+        self.noted.fetch_max(minute(now), Ordering::Relaxed);
+        Some(end_of_minute(now))
     }
+}
+
+/// Counts the minutes that have begun since 1970, as [`end_of_minute`] rounds.
+fn minute(at: OffsetDateTime) -> u32 {
+    u32::try_from(end_of_minute(at).unix_timestamp() / 60).unwrap_or_default()
+}
+
+/// Returns the moment of a time that was taken from one.
+fn moment(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -71,7 +71,7 @@ impl IdentityCache {
 
     /// Tells whether an identity is in force and nothing is known against it.
     pub(super) fn is_valid(&self, identity: &Identity, now: OffsetDateTime, elapsed: Duration) -> bool {
-        identity.access().is_current(now) && self.is_up_to_date(identity, elapsed)
+        identity.is_current(now) && self.is_up_to_date(identity, elapsed)
     }
 
     /// Tells whether nothing is known, or may have been forgotten, against what an identity was made from.
@@ -101,8 +101,9 @@ impl IdentityCache {
 
     /// Drops what is over: tokens that have expired, and changes that nobody needs to know of any more.
     pub(super) fn sweep(&self, now: OffsetDateTime, elapsed: Duration) {
+        let now = now.unix_timestamp();
         self.identities
-            .retain(|identity| now < identity.access().expires_at && identity.read().age(elapsed) <= self.life);
+            .retain(|identity| now < identity.access_expires_at() && identity.read().age(elapsed) <= self.life);
         self.ended.lock().retain(|_, (_, at)| elapsed.saturating_sub(*at) <= ENDED_LIFE);
         self.epochs.sweep(elapsed);
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, UnitWeighter};
-use siphasher::sip128::SipHasher24;
+use siphasher::sip128::SipHasher13;
 
 use crate::crypto::{RandomError, random_bytes};
 
@@ -36,11 +36,13 @@ const HOT: f64 = 0.8;
 /// The default of the crate, 0.5, makes the tables of a full map twice as large, because they grow by doubling.
 const GHOSTS: f64 = 0.1;
 
-/// Stands for an access token: 128 bits of SipHash-2-4 under a key that this process drew and that never leaves it.
+/// Stands for an access token: 128 bits of SipHash-1-3 under a key that this process drew and that never leaves it.
 ///
-/// SipHash-2-4 is a pseudorandom function designed to authenticate short messages (Aumasson and Bernstein, 2012).
-/// Someone without the key can produce a text with the tag of a token they do not hold only by guessing 128 bits, one
-/// request at a time. Equal tags therefore stand for equal tokens, and the token itself is not kept.
+/// Neither does a tag: someone without the key learns of each text they send only whether it has the tag of a token they
+/// do not hold. The best way known to make two texts agree without the key succeeds once in 2^167 tries (Dobraunig,
+/// Mendel and Schläffer, "Differential Cryptanalysis of SipHash", 2014), so guessing 128 bits is easier, one request at a
+/// time. Equal tags therefore stand for equal tokens, and the token itself is not kept. SipHash-2-4 would take 70 ns more
+/// of the 10 µs that a page takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct TokenTag([u64; 2]);
 
@@ -81,7 +83,7 @@ type TagHashers = BuildHasherDefault<TagHasher>;
 
 /// The map; `V` is what a verified token means.
 pub(super) struct IdentityMap<V> {
-    hasher: SipHasher24,
+    hasher: SipHasher13,
     entries: Cache<TokenTag, Arc<V>, UnitWeighter, TagHashers>,
 }
 
@@ -113,7 +115,7 @@ impl<V> IdentityMap<V> {
             // Only for want of an option that is set above.
             Err(_) => Cache::with(capacity, capacity as u64, weighter, hashers, lifecycle),
         };
-        Ok(Self { hasher: SipHasher24::new_with_key(&random_bytes()?), entries })
+        Ok(Self { hasher: SipHasher13::new_with_key(&random_bytes()?), entries })
     }
 
     /// Returns what stands for a token in this map; in another map it is different.

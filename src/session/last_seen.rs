@@ -24,9 +24,14 @@ impl LastSeen {
         self.0.lock().get(&session).copied()
     }
 
-    /// Returns what is to be written down.
-    pub(super) fn unwritten(&self) -> Vec<(SessionId, OffsetDateTime)> {
-        self.0.lock().iter().map(|(id, at)| (*id, *at)).collect()
+    /// Returns how many notes there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    /// Returns what is to be written down next, at most `limit` notes.
+    pub(super) fn unwritten(&self, limit: usize) -> Vec<(SessionId, OffsetDateTime)> {
+        self.0.lock().iter().take(limit).map(|(id, at)| (*id, *at)).collect()
     }
 
     /// Forgets what was written down, unless it is newer by now.

@@ -221,9 +221,14 @@ impl Sessions {
         self.cache.sweep(self.now(), self.parts.clock.elapsed());
     }
 
-    /// Returns the sessions whose last use is to be written down.
-    pub fn unwritten_uses(&self) -> Vec<(SessionId, OffsetDateTime)> {
-        self.last_seen.unwritten()
+    /// Returns how many sessions there are whose last use is to be written down.
+    pub fn count_unwritten_uses(&self) -> usize {
+        self.last_seen.count()
+    }
+
+    /// Returns at most `limit` of them.
+    pub fn unwritten_uses(&self, limit: usize) -> Vec<(SessionId, OffsetDateTime)> {
+        self.last_seen.unwritten(limit)
     }
 
     /// Notes that they were written down.

@@ -118,16 +118,16 @@ impl Sessions {
         session: &Session,
         refresh: Option<&RefreshToken>,
     ) -> Result<IssuedTokens, SessionError> {
-        let access = Zeroizing::new(self.parts.access_tokens.issue(identity.access())?);
-        let AccessToken { issued_at, expires_at: access_expires_at, .. } = *identity.access();
+        let token = identity.access();
+        let access = Zeroizing::new(self.parts.access_tokens.issue(&token)?);
         self.cache.insert(&access, Arc::new(identity));
         Ok(IssuedTokens {
             access,
-            access_expires_at,
+            access_expires_at: token.expires_at,
             refresh: refresh.map(|refresh| self.parts.refresh_cookie.sign(&refresh.reveal())).transpose()?,
             session_expires_at: session.expires_at,
             kept: session.kept,
-            issued_at,
+            issued_at: token.issued_at,
         })
     }
 

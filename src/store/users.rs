@@ -31,8 +31,8 @@ impl TryFrom<UserRow> for User {
     fn try_from(row: UserRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: UserId(row.id),
-            email: row.email,
-            full_name: row.full_name,
+            email: row.email.into_boxed_str(),
+            full_name: row.full_name.into_boxed_str(),
             role: Role::from(row.role),
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
@@ -80,8 +80,8 @@ pub fn insert(
     match inserted {
         Ok(id) => Ok(Inserted::User(User {
             id: UserId(id),
-            email: email.as_str().to_owned(),
-            full_name: full_name.as_str().to_owned(),
+            email: email.as_str().into(),
+            full_name: full_name.as_str().into(),
             role,
             is_active: true,
             last_login_at: None,

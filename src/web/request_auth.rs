@@ -9,11 +9,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use time::OffsetDateTime;
 
 use super::cookies::FormCookie;
 use super::error::WebError;
+use super::site::Site;
 use crate::crypto::{FormBinding, random_bytes};
 use crate::domain::id::{FormId, SessionId};
 use crate::session::{Authenticated, Identity, IssuedTokens};
@@ -48,6 +49,7 @@ pub(crate) struct RequestAuth(Rc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    site: web::Data<Site>,
     now: OffsetDateTime,
     address: Option<IpAddr>,
     authenticated: Authenticated,
@@ -60,12 +62,18 @@ pub(crate) struct NewFormCookie(pub(crate) FormCookie);
 
 impl RequestAuth {
     pub(crate) fn new(
+        site: web::Data<Site>,
         now: OffsetDateTime,
         address: Option<IpAddr>,
         authenticated: Authenticated,
         form: Option<FormCookie>,
     ) -> Self {
-        Self(Rc::new(Inner { now, address, authenticated, form }))
+        Self(Rc::new(Inner { site, now, address, authenticated, form }))
+    }
+
+    /// Returns the state of the web floor, so that a handler that has this need not look for it.
+    pub(crate) fn site(&self) -> &Site {
+        &self.0.site
     }
 
     /// Returns when the request arrived.

@@ -37,7 +37,7 @@ async fn with_slow_page() -> (TestApp, oneshot::Sender<()>, oneshot::Receiver<()
                 // Not every test waits for it.
                 enter.send(()).ok();
                 told.await.unwrap();
-                user.user().full_name.clone()
+                user.user().full_name.to_string()
             }
         };
         config.route("/slow", web::get().to(page));

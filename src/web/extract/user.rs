@@ -6,14 +6,13 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{Accept, Header, Quality};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest};
 
 use crate::domain::user::User;
 use crate::session::{Identity, SessionError};
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
 use crate::web::request_auth::RequestAuth;
-use crate::web::site::Site;
 
 /// The signed-in user of this request. A handler that takes it cannot be reached without a sign-in.
 ///
@@ -23,7 +22,7 @@ use crate::web::site::Site;
 #[derive(Debug, Clone)]
 pub struct CurrentUser {
     identity: Arc<Identity>,
-    site: web::Data<Site>,
+    auth: RequestAuth,
 }
 
 impl CurrentUser {
@@ -37,6 +36,11 @@ impl CurrentUser {
         &self.identity
     }
 
+    /// Returns what is known of the request.
+    pub(crate) fn auth(&self) -> &RequestAuth {
+        &self.auth
+    }
+
     /// Asks the database once more whether the session is alive and its user active.
     ///
     /// Call it right before something that must not be done in the name of somebody who was signed out while their request
@@ -45,7 +49,7 @@ impl CurrentUser {
     /// # Errors
     /// As for a request without a sign-in, if it is not; and if the database has no answer.
     pub async fn confirm(&self) -> Result<(), WebError> {
-        self.site.sessions.confirm(&self.identity).await.map_err(|error| match error {
+        self.auth.site().sessions.confirm(&self.identity).await.map_err(|error| match error {
             SessionError::SignedOut => WebError::SignInRequired { next: None, json: false },
             error => error.into(),
         })
@@ -72,10 +76,7 @@ impl FromRequest for MaybeUser {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let auth = RequestAuth::from_request(request, payload).into_inner();
-        ready(auth.and_then(|auth| {
-            let Some(identity) = auth.identity().cloned() else { return Ok(Self(None)) };
-            Ok(Self(Some(CurrentUser { identity, site: Site::of(request)? })))
-        }))
+        ready(auth.map(|auth| Self(auth.identity().cloned().map(|identity| CurrentUser { identity, auth }))))
     }
 }
 

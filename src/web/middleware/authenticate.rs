@@ -4,7 +4,7 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::domain::client::Client;
 use crate::domain::id::SessionId;
@@ -26,20 +26,20 @@ pub(crate) fn is_for_nobody(path: &str) -> bool {
 }
 
 /// The way in of nearly every request: by an access token that this process has verified before.
-pub(crate) fn recognize(site: &Site, request: &ServiceRequest) -> Option<Arrived> {
+pub(crate) fn recognize(site: &web::Data<Site>, request: &ServiceRequest) -> Option<Arrived> {
     let now = site.sessions.now();
     let identity = site.sessions.recognize(site.jar.sole(request.headers())?, now)?;
     if site.debug_auth {
         tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
     }
     let address = address(request.request(), &site.trusted_proxies);
-    let auth = RequestAuth::new(now, address, Authenticated::signed_in(identity), None);
+    let auth = RequestAuth::new(site.clone(), now, address, Authenticated::signed_in(identity), None);
     request.extensions_mut().insert(auth.clone());
     Some(Arrived { auth, pending: None })
 }
 
 /// The way in of the others.
-pub(crate) async fn authenticate(site: &Site, request: &ServiceRequest) -> Result<Arrived, SessionError> {
+pub(crate) async fn authenticate(site: &web::Data<Site>, request: &ServiceRequest) -> Result<Arrived, SessionError> {
     let now = site.sessions.now();
     let presented = site.jar.presented(request.headers());
     let mut log = DecisionLog::new(site.debug_auth);
@@ -52,7 +52,7 @@ pub(crate) async fn authenticate(site: &Site, request: &ServiceRequest) -> Resul
     let mut authenticated = authenticated?;
     let form = site.jar.form(request.headers(), &site.form_cookie);
     let pending = authenticated.pending.take();
-    let auth = RequestAuth::new(now, address, authenticated, form);
+    let auth = RequestAuth::new(site.clone(), now, address, authenticated, form);
     request.extensions_mut().insert(auth.clone());
     if let Some(pending) = &pending {
         request.extensions_mut().insert(Renewal { generation: pending.generation() });

@@ -80,14 +80,13 @@ async fn complete_error(site: &Site, arrived: Arrived, error: Error) -> Error {
 }
 
 /// Gives an answer its page, if it is an error without one, and the security headers.
-fn answer(site: &Site, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let (request, response): (HttpRequest, HttpResponse) = response.into_parts();
+fn answer(site: &Site, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    let mut response = if status.is_client_error() || status.is_server_error() {
-        error_page::complete(site, Some(&request), response)
-    } else {
-        response
-    };
+    if status.is_client_error() || status.is_server_error() {
+        let (request, plain): (HttpRequest, HttpResponse) = response.into_parts();
+        let complete = error_page::complete(site, Some(&request), plain);
+        response = ServiceResponse::new(request, complete);
+    }
     security_headers::set(site, response.headers_mut());
-    ServiceResponse::new(request, response)
+    response
 }

@@ -1,7 +1,7 @@
 //! `/dashboard`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::layout::Layout;
@@ -11,8 +11,6 @@ use crate::display::time::DisplayTime;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::extract::browser_name::browser_name;
-use crate::web::request_auth::RequestAuth;
-use crate::web::site::Site;
 
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
@@ -30,14 +28,9 @@ struct DashboardPage<'a> {
 }
 
 /// `GET /dashboard`.
-pub(crate) async fn get(
-    request: HttpRequest,
-    site: web::Data<Site>,
-    auth: RequestAuth,
-    user: CurrentUser,
-) -> Result<HttpResponse, WebError> {
-    let now = auth.now();
-    let identity = user.identity();
+pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpResponse, WebError> {
+    let (identity, auth) = (user.identity(), user.auth());
+    let (site, now) = (auth.site(), auth.now());
     let welcome_back = site.sessions.claim_welcome(identity).await.unwrap_or_else(|error| {
         // The reader loses nothing but the greeting, and has that the next time.
         tracing::warn!(%error, "nobody can tell who was welcomed back");
@@ -45,7 +38,7 @@ pub(crate) async fn get(
     });
     let device = browser_name(request.headers());
     let page = DashboardPage {
-        layout: Layout::new(&site, Some(&auth), "dashboard"),
+        layout: Layout::new(site, Some(auth), "dashboard"),
         full_name: &user.user().full_name,
         email: &user.user().email,
         welcome_back,
