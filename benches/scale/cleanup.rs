@@ -26,6 +26,9 @@ const ROTATIONS: f64 = 50.0;
 /// Connections of either.
 const BROWSERS: u64 = 8;
 
+/// Sign-ins that share the connection of each that rotates: none comes twice in one second.
+const SHARING: u64 = 20;
+
 /// Milliseconds that one page and one rotation in a hundred exceed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
@@ -108,7 +111,11 @@ pub(crate) fn serve() {
 pub(crate) fn measure(database: &Path, rows: Rows, rounds: u32, seconds: f64) -> Felt {
     let (program, mut orders) = Program::start_with_orders(database);
     let first = rows.count - rows.spared();
-    let (pages, rotations) = (browsers(&program, first), browsers(&program, first + BROWSERS));
+    let (pages, mut rotations) = (browsers(&program, first), browsers(&program, first + BROWSERS));
+    for (browser, place) in rotations.iter_mut().zip(0..) {
+        let next = first + 2 * BROWSERS + place * SHARING;
+        browser.share(next..next + SHARING);
+    }
     let mut readers = Readers { pages, rotations, seconds };
     readers.waits();
     let mut felt = Felt { rounds: Vec::new(), a_second: 0.0 };

@@ -1,5 +1,6 @@
 //! A browser of a few lines: a connection that is kept, and the two cookies that sign in.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -22,6 +23,9 @@ pub(crate) struct Browser {
     received: Vec<u8>,
     access: Option<String>,
     refresh: Option<String>,
+    renewed: bool,
+    /// Refresh cookies of others who share the connection.
+    others: VecDeque<String>,
 }
 
 impl Browser {
@@ -30,7 +34,8 @@ impl Browser {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, received: Vec::new(), access: None, refresh: None })
+        let (access, refresh, others) = (None, None, VecDeque::new());
+        Ok(Self { stream, received: Vec::new(), access, refresh, renewed: false, others })
     }
 
     /// Connects with the refresh cookie of a sign-in, as a browser comes whose access cookie has run out.
@@ -49,9 +54,20 @@ impl Browser {
         self.refresh.take()
     }
 
-    /// Forgets the access cookie: its life is over.
-    pub(crate) fn lose_access(&mut self) {
-        self.access = None;
+    /// Tells whether the last answer brought another refresh cookie.
+    pub(crate) fn was_renewed(&self) -> bool {
+        self.renewed
+    }
+
+    /// Shares the connection with the refresh cookies of other sign-ins.
+    pub(crate) fn share(&mut self, numbers: impl Iterator<Item = u64>) {
+        self.others.extend(numbers.map(refresh_cookie));
+    }
+
+    /// Lets the next one have the connection, whose access cookie has run out.
+    pub(crate) fn take_turns(&mut self) {
+        self.others.extend(self.refresh.take());
+        (self.access, self.refresh) = (None, self.others.pop_front());
     }
 
     /// Asks for a page, keeps its cookies, and returns the status.
@@ -64,6 +80,7 @@ impl Browser {
         }
         request += "form=x\r\n\r\n";
         self.stream.write_all(request.as_bytes())?;
+        self.renewed = false;
         let head = self.read_head()?;
         let mut lines = head.split("\r\n");
         let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
@@ -87,7 +104,10 @@ impl Browser {
         let value = (!value.is_empty()).then(|| value.to_owned());
         match name {
             "access_token" => self.access = value,
-            "keep_signed_in" => self.refresh = value,
+            "keep_signed_in" => {
+                self.renewed = value.is_some();
+                self.refresh = value;
+            }
             _ => {}
         }
     }

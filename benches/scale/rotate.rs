@@ -1,6 +1,6 @@
 //! Rotations in a process of its own: by the one writer of the library, or as they are usually written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -8,8 +8,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use diesel::connection::SimpleConnection;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 use perennial::config::DatabaseUrl;
 use perennial::domain::clock::{Clock, SystemClock};
+use perennial::domain::event::{Event, EventType};
 use perennial::domain::session::Session;
 use perennial::store::{Connection, Database, StoreError, sessions};
 use serde::{Deserialize, Serialize};
@@ -31,18 +36,22 @@ const WARM_UP: Duration = Duration::from_millis(500);
 /// How a rotation is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
-    /// By the library: one writer, and those that wait share a commit.
-    Writer,
+    /// By the library: in a file, one writer, and those that wait share a commit; on a server, one statement.
+    Library,
+    /// By the library, as any other change: on a server, a transaction around the rotation and its event.
+    Transaction,
     /// By a connection from a pool, on a thread for what blocks; each is a commit of its own.
     Pool,
+    /// By one connection that does nothing else than update one row after the other, each a commit of its own.
+    Bare,
 }
 
 /// What to rotate.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Rotate {
-    /// The database.
+    /// The database, as its URL.
     #[arg(long)]
-    database: PathBuf,
+    database: String,
     /// The sign-ins that are rotated are the first so many.
     #[arg(long)]
     among: u64,
@@ -61,6 +70,9 @@ pub(crate) struct Rotate {
     /// Reads each sign-in and its user right before, as a request does, instead of all beforehand.
     #[arg(long)]
     reads: bool,
+    /// Writes an event with each rotation, as the first one after a pause does.
+    #[arg(long)]
+    events: bool,
     /// Each seed chooses other sign-ins.
     #[arg(long)]
     seed: u64,
@@ -80,15 +92,35 @@ pub(crate) struct Rotated {
 }
 
 impl Rotate {
-    /// Prepares the library's way.
-    pub(crate) fn writer(database: &Path, among: u64, clients: u64, seconds: f64, seed: u64) -> Self {
-        let (database, way) = (database.to_owned(), Way::Writer);
-        Self { database, among, way, connections: 1, clients, seconds, reads: false, seed }
+    /// Prepares the library's way, on a file.
+    pub(crate) fn library(file: &Path, among: u64, clients: u64, seconds: f64, seed: u64) -> Self {
+        Self::at(format!("sqlite://{}", file.display()), among, clients, seconds, seed)
+    }
+
+    /// Prepares the library's way, on any database.
+    pub(crate) fn at(database: String, among: u64, clients: u64, seconds: f64, seed: u64) -> Self {
+        let (way, connections, reads, events) = (Way::Library, 1, false, false);
+        Self { database, among, way, connections, clients, seconds, reads, events, seed }
+    }
+
+    /// Wraps each rotation and its event in a transaction.
+    pub(crate) fn in_transactions(self) -> Self {
+        Self { way: Way::Transaction, ..self }
+    }
+
+    /// Writes an event with each rotation.
+    pub(crate) fn with_events(self) -> Self {
+        Self { events: true, ..self }
     }
 
     /// Prepares the usual way.
     pub(crate) fn pool(self, connections: u32) -> Self {
         Self { way: Way::Pool, connections, ..self }
+    }
+
+    /// Updates rows alone: what SQLite itself takes.
+    pub(crate) fn bare(file: &Path, among: u64, seconds: f64, seed: u64) -> Self {
+        Self { way: Way::Bare, ..Self::library(file, among, 1, seconds, seed) }
     }
 
     /// Reads before each rotation.
@@ -103,9 +135,7 @@ impl Rotate {
         command.args(["--among", &self.among.to_string(), "--connections", &self.connections.to_string()]);
         command.args(["--way", self.way.to_possible_value().unwrap().get_name(), "--seed", &self.seed.to_string()]);
         command.args(["--clients", &self.clients.to_string(), "--seconds", &self.seconds.to_string()]);
-        if self.reads {
-            command.arg("--reads");
-        }
+        command.args(self.reads.then_some("--reads")).args(self.events.then_some("--events"));
         if let Some(library) = preloaded {
             command.env("LD_PRELOAD", library);
         }
@@ -116,10 +146,13 @@ impl Rotate {
 
     /// Does it, in this process.
     pub(crate) fn measure(&self) -> Rotated {
-        let (database, _) = Database::open(&DatabaseUrl::Sqlite(self.database.clone())).unwrap();
+        let url: DatabaseUrl = self.database.parse().unwrap();
+        let (database, _) = Database::open(&url).unwrap();
         let writing = match self.way {
-            Way::Writer => Writing::Writer(database.clone()),
+            Way::Library => Writing::Library(database.clone()),
+            Way::Transaction => Writing::Transaction(database.clone()),
             Way::Pool => Writing::Pool(pool(database.clone(), self.connections)),
+            Way::Bare => return self.measure_bare(&database),
         };
         let shared = Arc::new(Shared {
             clock: SystemClock::start(),
@@ -155,6 +188,38 @@ impl Rotate {
         }
     }
 
+    /// Updates rows on this thread, by a statement that is prepared once.
+    fn measure_bare(&self, database: &Database) -> Rotated {
+        let Connection::Sqlite(mut connection) = database.connect().unwrap() else { unreachable!("a file") };
+        let (clock, mut random) = (SystemClock::start(), Random::from_seed(self.seed));
+        let used = || processor_seconds(std::process::id());
+        let mut update_for = |length: Duration| {
+            let (mut times, until) = (Vec::new(), clock.elapsed() + length);
+            let mut now = clock.elapsed();
+            while now < until {
+                let id = rows::id(random.bits() % self.among).to_string();
+                let hash = rows::bytes::<32>(&mut random);
+                let updated =
+                    BareUpdate { id, hash, rotated_at: clock.now().unix_timestamp() }.execute(&mut connection);
+                assert_eq!(updated.unwrap(), 1);
+                let after = clock.elapsed();
+                times.push(after - now);
+                now = after;
+            }
+            times
+        };
+        update_for(WARM_UP);
+        let processor = used();
+        let mut times = update_for(Duration::from_secs_f64(self.seconds));
+        let (processor, count) = (used() - processor, times.len() as f64);
+        Rotated {
+            rate: count / self.seconds,
+            processor: processor / count * 1e6,
+            p99: permille(&mut times, 990),
+            longest: permille(&mut times, 1000),
+        }
+    }
+
     /// Runs the clients of one thread.
     fn clients_of(&self, thread: u64, database: &Database, writing: &Writing, shared: &Arc<Shared>) {
         let mine: Vec<_> = (0..self.clients).filter(|client| client % THREADS == thread).collect();
@@ -165,6 +230,7 @@ impl Rotate {
                 random: Random::from_seed(self.seed * 1_000_000 + client),
                 own: if self.reads { Vec::new() } else { self.read_own(client, database) },
                 numbers: (client, self.clients, self.among / self.clients),
+                events: self.events,
                 database: database.clone(),
                 writing: writing.clone(),
                 shared: Arc::clone(shared),
@@ -213,6 +279,7 @@ struct Client {
     own: Vec<Session>,
     /// The first of its sign-ins, the step to the next, and how many it may choose from: nobody else's are among them.
     numbers: (u64, u64, u64),
+    events: bool,
     database: Database,
     writing: Writing,
     shared: Arc<Shared>,
@@ -245,9 +312,14 @@ impl Client {
         if let Some(own) = self.own.get_mut(chosen) {
             own.clone_from(&after);
         }
-        let write = move |connection: &mut Connection| sessions::swap(connection, &session, &after, None);
+        let event = self.events.then(|| {
+            let client = perennial::domain::client::Client::new(None, &session.user_agent);
+            Event::new(EventType::AutoSignedIn, Some(session.user_id), &client, after.rotated_at).about(session.id)
+        });
+        let write = move |connection: &mut Connection| sessions::swap(connection, &session, &after, event.as_ref());
         let swapped = match &self.writing {
-            Writing::Writer(database) => database.write(write).await,
+            Writing::Library(database) => database.write_statement(write).await,
+            Writing::Transaction(database) => database.write(write).await,
             Writing::Pool(pool) => {
                 let pool = pool.clone();
                 tokio::task::spawn_blocking(move || write(&mut pool.get().unwrap())).await.unwrap()
@@ -259,9 +331,31 @@ impl Client {
 
 #[derive(Clone)]
 enum Writing {
-    Writer(Database),
+    Library(Database),
+    Transaction(Database),
     Pool(r2d2::Pool<Plain>),
 }
+
+/// The least that a rotation writes, by primary key.
+#[derive(QueryId)]
+struct BareUpdate {
+    id: String,
+    hash: [u8; 32],
+    rotated_at: i64,
+}
+
+impl QueryFragment<Sqlite> for BareUpdate {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("UPDATE sessions SET generation = generation + 1, previous_hash = token_hash, token_hash = ");
+        out.push_bind_param::<Binary, [u8]>(&self.hash)?;
+        out.push_sql(", rotated_at = ");
+        out.push_bind_param::<BigInt, _>(&self.rotated_at)?;
+        out.push_sql(" WHERE id = ");
+        out.push_bind_param::<Text, _>(&self.id)
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for BareUpdate {}
 
 /// Connections as the library opens them, durable and in WAL mode; they wait for a lock as long as it takes.
 struct Plain(Database);

@@ -10,25 +10,31 @@ use perennial::domain::clock::{Clock, SystemClock};
 use super::http::{Browser, refresh_cookie};
 use super::measure::{processor_seconds, wait};
 use super::program::Program;
-use super::random::Random;
 
 /// How long nothing is counted at first.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// Clients that rotate sign-ins of their own, chosen at random; they keep their cookies from round to round.
+/// From one sign-in of a client to its next: far enough apart that no two are on one page of the table.
+const STRIDE: u64 = 7919;
+
+/// Clients that rotate sign-ins of their own, each as seldom as can be; they keep their cookies from round to round.
 #[derive(Debug)]
 pub(crate) struct Clients {
     first: u64,
     each: u64,
-    random: Random,
-    jars: Vec<HashMap<u64, String>>,
+    clients: Vec<Client>,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    turns: u64,
+    jar: HashMap<u64, String>,
 }
 
 impl Clients {
     /// Shares the sign-ins from `first` on, which nobody has touched, among so many clients.
     pub(crate) fn new(clients: u64, first: u64, sessions: u64) -> Self {
-        let jars = (0..clients).map(|_| HashMap::new()).collect();
-        Self { first, each: sessions / clients, random: Random::from_seed(first), jars }
+        Self { first, each: sessions / clients, clients: (0..clients).map(|_| Client::default()).collect() }
     }
 
     /// Returns how many rotations a second a server answers, and for how many microseconds of its processor each.
@@ -40,17 +46,19 @@ impl Clients {
         let now = || (count.load(Ordering::SeqCst), processor_seconds(program.id()), clock.elapsed().as_secs_f64());
         let (first, each) = (self.first, self.each);
         std::thread::scope(|scope| {
-            for (place, jar) in self.jars.iter_mut().enumerate() {
+            for (place, client) in self.clients.iter_mut().enumerate() {
                 let (over, count) = (&over, &count);
-                let mut random = Random::from_seed(self.random.bits());
+                let Client { turns, jar } = client;
                 scope.spawn(move || {
                     let mut browser = Browser::connect(program.address).unwrap();
                     while !over.load(Ordering::Relaxed) {
-                        let number = first + each * place as u64 + random.bits() % each;
+                        let number = first + each * place as u64 + (*turns * STRIDE) % each;
+                        *turns += 1;
                         browser.become_another(jar.remove(&number).unwrap_or_else(|| refresh_cookie(number)));
                         assert_eq!(browser.get("/dashboard").unwrap(), 200);
+                        // Whoever comes twice in one second is not rotated twice, which only small tables know.
+                        count.fetch_add(u64::from(browser.was_renewed()), Ordering::Relaxed);
                         jar.insert(number, browser.take_refresh().unwrap());
-                        count.fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
@@ -96,9 +104,10 @@ pub(crate) fn times_at_a_rate(browsers: &mut [Browser], kind: Kind, a_second: f6
                         None => due,
                     };
                     if kind == Kind::Rotation {
-                        browser.lose_access();
+                        browser.take_turns();
                     }
                     assert_eq!(browser.get("/dashboard").unwrap(), 200);
+                    assert_eq!(browser.was_renewed(), kind == Kind::Rotation);
                     times.push(clock.elapsed() - from);
                     due += Duration::from_secs_f64(apart);
                 }

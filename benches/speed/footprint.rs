@@ -26,6 +26,9 @@ use super::table::{Row, median};
 /// People who are signed in at once.
 const PEOPLE: u64 = 100_000;
 
+/// How long memory is looked at after they all came.
+const SETTLED: Duration = Duration::from_secs(10);
+
 /// Rows that are written in one transaction.
 const BATCH: u64 = 2_000;
 
@@ -65,7 +68,13 @@ fn signed_in(rows: &mut Vec<Row>) {
     }
     assert_eq!(load.count().good, PEOPLE);
     load.stop();
-    rows.push(Row::at_most("memory (RSS) with 100,000 people signed in and active", 64.0, server.resident(), "MB"));
+    // Their last use is written down some seconds later.
+    let looks = (0..SETTLED.as_secs()).map(|_| {
+        thread::sleep(Duration::from_secs(1));
+        server.resident()
+    });
+    let most = looks.fold(server.resident(), f64::max);
+    rows.push(Row::at_most("memory (RSS) with 100,000 people signed in and active, at most", 64.0, most, "MB"));
 }
 
 /// Writes accounts and sign-ins into a new database, and returns their access tokens.

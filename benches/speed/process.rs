@@ -51,6 +51,18 @@ impl Server {
         Duration::from_nanos(nanoseconds.sum())
     }
 
+    /// Waits until it has nothing left to do: whoever hung up may still have a password in the queue.
+    pub(crate) fn settle(&self) {
+        const LOOK: Duration = Duration::from_millis(250);
+        loop {
+            let before = self.processor_time();
+            std::thread::sleep(LOOK);
+            if self.processor_time() - before < LOOK / 20 {
+                return;
+            }
+        }
+    }
+
     /// Returns its memory that is resident, in megabytes of 1,000,000 bytes.
     pub(crate) fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -72,6 +84,12 @@ fn perennial(folder: &Path, address: SocketAddr, settings: &[(&str, &str)]) -> C
     command.env_clear().current_dir(folder).env("BIND", address.to_string()).envs(settings.iter().copied());
     command.stderr(Stdio::null());
     command
+}
+
+/// Returns the processor time that this thread has had so far.
+pub(crate) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap())
 }
 
 /// Starts Perennial in an empty folder and returns how long it took to answer its first request.

@@ -24,6 +24,12 @@ impl Row {
         Self { what: what.into(), goal: format!("≤ {goal} {unit}"), measured: format!("{measured:.1} {unit}"), met }
     }
 
+    /// A ratio that must not be greater than its goal.
+    pub(crate) fn ratio_at_most(what: impl Into<String>, goal: f64, measured: f64) -> Self {
+        let met = if measured <= goal { "yes" } else { "**no**" };
+        Self { what: what.into(), goal: format!("≤ {goal:.2}"), measured: format!("{measured:.3}"), met }
+    }
+
     /// A figure without a goal.
     pub(crate) fn note(what: impl Into<String>, measured: impl Into<String>) -> Self {
         Self { what: what.into(), goal: String::new(), measured: measured.into(), met: "" }
