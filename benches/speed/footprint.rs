@@ -30,7 +30,7 @@ const PEOPLE: u64 = 100_000;
 const SETTLED: Duration = Duration::from_secs(10);
 
 /// Rows that are written in one transaction.
-const BATCH: u64 = 2_000;
+const BATCH: u64 = 200;
 
 /// Measures the program itself.
 pub(crate) fn measure(arguments: &Arguments, rows: &mut Vec<Row>) {

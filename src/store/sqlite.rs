@@ -24,9 +24,12 @@ const PRAGMAS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAG
      PRAGMA temp_store = MEMORY; PRAGMA cache_size = -512;";
 
 /// The writer's cache, 4 MB at most and taken as needed. All upper pages of ten million sign-ins are 32 MB, which a small
-/// machine has other uses for; those that are missing come from the system's memory. Its commits move nothing into the file:
-/// [`super::checkpoints`] does.
-const WRITER: &str = "PRAGMA cache_size = -4096; PRAGMA wal_autocheckpoint = 0;";
+/// machine has other uses for; those that are missing come from the system's memory. A transaction that changes more than
+/// that keeps it in memory until its commit: SQLite would look for a page to write early at each further one.
+const WRITER: &str = "PRAGMA cache_size = -4096; PRAGMA cache_spill = OFF;";
+
+/// Pages from which on a commit moves the write-ahead log into the file itself: 16 MB. Shorter ones are moved beside it.
+pub(super) const LONG_LOG: u32 = 4_000;
 
 /// Characters of a path that mean something else in a URI.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
@@ -78,7 +81,8 @@ impl SqliteFile {
     /// Opens the connection of the one writer.
     pub(super) fn open_to_write(&self) -> Result<SqliteConnection, StoreError> {
         let mut connection = self.open()?;
-        connection.batch_execute(WRITER).map_err(|error| self.open_error(error.into()))?;
+        let writer = format!("{WRITER} PRAGMA wal_autocheckpoint = {LONG_LOG};");
+        connection.batch_execute(&writer).map_err(|error| self.open_error(error.into()))?;
         Ok(connection)
     }
 
