@@ -12,6 +12,9 @@ use super::process::{Server, free_address};
 /// The package.
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/Cargo.toml");
 
+/// How many times as fast Perennial is to be.
+const GOAL: f64 = 3.0;
+
 /// The programs of the package, and what is in them.
 const PEERS: [(&str, &str, [&str; 2]); 2] = [
     ("actix", "actix-identity", ["actix-identity", "actix-session"]),
@@ -37,7 +40,7 @@ pub(crate) fn start(arguments: &Arguments, folder: &Path, contenders: &mut Vec<C
         command.arg(address.to_string()).arg(folder.join("page.json")).arg(folder.join(format!("{program}.db")));
         let server = Server::start(&mut command, address);
         let requests = (0..CONNECTIONS).map(|_| signed_in(address)).collect();
-        contenders.push(Contender::new(name, server, requests));
+        contenders.push(Contender::new(name, GOAL, server, requests));
         versions.extend(packages.map(|package| format!("{package} {}", version(&lock, package))));
     }
     Ok(versions.join(", "))
