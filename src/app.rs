@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use zeroize::Zeroizing;
 
 pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, listen, open_database, system_clock, transport};
@@ -29,12 +29,10 @@ use crate::jobs::{
     RetentionWorker,
 };
 use crate::mail::Transport;
+use crate::server::{Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
 use crate::store::{Database, StoreError, peppers};
 use crate::web::{Site, SiteParts, authenticate, configure};
-
-/// How long requests in flight may take after that, in seconds.
-const SHUTDOWN_SECONDS: u64 = 30;
 
 /// How long the database may take to be closed after the last request.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +47,8 @@ pub struct Application {
     retention: Retention,
     retention_worker: Arc<RetentionWorker>,
     outbox: Arc<OutboxWorker>,
+    connections_per_address: usize,
+    drain_time: Duration,
 }
 
 impl Application {
@@ -138,6 +138,8 @@ impl Application {
                 clock,
                 queue_untold: Box::new(move || sessions.queue_untold()),
             })?),
+            connections_per_address: settings.connections_per_address,
+            drain_time: settings.drain_time,
         })
     }
 
@@ -224,28 +226,19 @@ impl Application {
         });
     }
 
-    /// Serves until SIGTERM or SIGINT: then readiness turns 503, requests in flight finish, their mail is sent as far as
-    /// ten seconds allow, and this returns.
+    /// Serves until SIGTERM, SIGINT, SIGHUP or SIGQUIT: then readiness turns 503, requests in flight finish, their mail is
+    /// sent as far as ten seconds allow, and this returns.
     ///
     /// # Errors
     /// If the server cannot start.
     pub async fn serve(self, listener: TcpListener, stop: StopSignals) -> Result<(), StartError> {
-        let site = self.site.clone();
+        let server = Server::new(self.site.clone(), self.connections_per_address, raise_descriptor_limit());
         let application = self.clone();
-        let server = HttpServer::new(move || {
+        let app = move || {
             let application = application.clone();
             App::new().configure(move |config| application.configure(config)).wrap(from_fn(authenticate))
-        })
-        .disable_signals()
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .listen(listener)?
-        .run();
-        let handle = server.handle();
-        let stopping = actix_web::rt::spawn(stop.stop(handle, site));
-        server.await?;
-        stopping.abort();
-        // It holds the site until it has noticed.
-        drop(stopping.await);
+        };
+        server.run(listener, app, stop.drained(self.site.clone(), self.drain_time)).await?;
         // From here on this waits, and nobody waits for this thread any more.
         self.stop_workers();
         let closing = self.site.sessions.database().closing();

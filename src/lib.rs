@@ -58,6 +58,7 @@
 //! | --- | --- | --- |
 //! | 5 | [`cli`] | the command line |
 //! | 4 | `app`, `config` | the composition root: settings in, a running server out |
+//! | 3½ | `server` | the connections of `perennial serve`: what one may hold, and for how long |
 //! | 3 | `web` | all HTTP: the URL table, pages, forms, cookies, middleware; no SQL |
 //! | 2 | `session`, `accounts`, `jobs` | a session's life; accounts, which may use `session`; what runs beside the requests |
 //! | 1 | `crypto`, `store`, `mail`, `telemetry` | keys, tokens and password hashes; the only SQL; mail; the log |
@@ -144,6 +145,7 @@ mod jobs;
 pub mod mail;
 #[cfg(not(feature = "internals"))]
 mod mail;
+mod server;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod session;

@@ -2,20 +2,19 @@
 
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
 use actix_web::web;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::web::Site;
-
-/// How long a load balancer has to notice that readiness turned 503 before no new connection is taken.
-const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// The signals that end the server, heard from the moment this is made: whoever was told that it serves may stop it.
 #[derive(Debug)]
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal was closed. A server that is to outlive it is not started in one.
+    hangup: Signal,
+    quit: Signal,
 }
 
 impl StopSignals {
@@ -24,18 +23,24 @@ impl StopSignals {
     /// # Errors
     /// If the operating system lets nobody listen.
     pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 
-    /// Stops the server once one of them came: readiness turns 503, then no new connection is taken.
-    pub(super) async fn stop(mut self, handle: ServerHandle, site: web::Data<Site>) {
+    /// Waits for one of them, and then as long as a load balancer has to notice that readiness turned 503.
+    pub(super) async fn drained(mut self, site: web::Data<Site>, drain_time: Duration) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
+            _ = self.quit.recv() => {}
         }
         tracing::info!("stopping: requests in flight finish");
         site.start_draining();
-        tokio::time::sleep(DRAIN_TIME).await;
-        handle.stop(true).await;
+        tokio::time::sleep(drain_time).await;
     }
 }

@@ -59,6 +59,8 @@ arguments! {
     bcrypt_cost "BCRYPT_COST" "NUMBER": "Cost of a password hash, 4 to 31; below 10 only where PUBLIC_URL is this machine [default: 12]";
     registration "REGISTRATION" "open|closed": "Whether strangers may make an account [default: open]";
     trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose X-Forwarded-For or Forwarded is believed [default: none]";
+    connections_per_address "CONNECTIONS_PER_ADDRESS" "NUMBER": "Open connections of one client address; trusted proxies are exempt [default: 256]";
+    drain_time "DRAIN_TIME" "DURATION": "How long readiness says 503 before the listener closes [default: 1s]";
     smtp_url "SMTP_URL" "URL": "The mail server: smtps://user:password@host, or smtp://host, with ?tls=required or ?tls=opportunistic for STARTTLS [default: none, each mail is written as a file to MAIL_DIR]";
     mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial, no-reply at the host of PUBLIC_URL]";
     mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
@@ -114,6 +116,12 @@ impl Arguments {
             bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(PublicUrl::is_loopback))?,
             registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::choice)?,
             trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
+            connections_per_address: read(
+                "CONNECTIONS_PER_ADDRESS",
+                self.connections_per_address.as_deref().unwrap_or("256"),
+                |text| parse::number(text, 1, 1_000_000),
+            )? as usize,
+            drain_time: read("DRAIN_TIME", self.drain_time.as_deref().unwrap_or("1s"), parse::duration)?.unsigned_abs(),
             smtp_url: optional("SMTP_URL", &self.smtp_url, parse::smtp_url)?,
             mail_from: optional("MAIL_FROM", &self.mail_from, parse::mailbox)?,
             mail_dir: read("MAIL_DIR", self.mail_dir.as_deref().unwrap_or("mail"), parse::folder_to_make)?,

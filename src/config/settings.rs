@@ -33,6 +33,10 @@ pub struct Settings {
     pub registration: Registration,
     /// The proxies whose word on the client's address is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many connections one client address may hold open; trusted proxies are exempt.
+    pub connections_per_address: usize,
+    /// How long readiness says 503 before no new connection is taken.
+    pub drain_time: std::time::Duration,
     /// The mail server; `None` means that mails become files. It may hold a password.
     pub smtp_url: Option<SecretString>,
     /// Whom mail is from; `None` means `Perennial <no-reply@host>` with the host of the public URL.

@@ -9,6 +9,7 @@ mod health;
 mod local_path;
 mod middleware;
 mod pages;
+mod plain_answer;
 mod request_auth;
 mod routes;
 mod site;
@@ -18,6 +19,7 @@ pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser};
 pub use forms::{FormToken, SubmittedForm};
 pub use middleware::authenticate;
+pub(crate) use plain_answer::plain_answer;
 pub use routes::configure;
 #[cfg(feature = "internals")]
 pub use routes::{Access, ROUTES, Route};

@@ -17,6 +17,7 @@ mod audit;
 mod chromium;
 mod clocks;
 mod command_line;
+mod connections;
 mod devices;
 mod double_click;
 mod fields;

@@ -77,7 +77,7 @@ fn a_sign_in_outlives_a_restart() {
 
 #[test]
 fn each_stop_signal_lets_the_request_in_flight_finish() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT] {
         let folder = empty_folder();
         let server = Launch::in_folder(folder.path()).start();
         let mut client = Client::of(&server);

@@ -8,6 +8,7 @@ mod security_headers;
 pub(crate) use authenticate::Renewal;
 pub(crate) use security_headers::POLICY;
 
+use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
@@ -74,9 +75,24 @@ async fn complete_error(site: &Site, arrived: Arrived, error: Error) -> Error {
     let mut response = error.error_response();
     finish(site, arrived, None, &mut response).await;
     let described = error.to_string();
+    InternalError::from_response(described, complete_alone(site, response)).into()
+}
+
+/// Gives an answer that belongs to no request its page and the security headers.
+pub(crate) fn complete_alone(site: &Site, response: HttpResponse) -> HttpResponse {
     let mut response = error_page::complete(site, None, response);
+    finish_head(site, &mut response);
+    response
+}
+
+/// Sets what is the same on every answer: the security headers, and the end of the connection where the process is about to
+/// end.
+fn finish_head(site: &Site, response: &mut HttpResponse) {
     security_headers::set(site, response.headers_mut());
-    InternalError::from_response(described, response).into()
+    if site.is_draining() {
+        // A header of that name would not reach the client: Actix writes its own.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
 }
 
 /// Gives an answer its page, if it is an error without one, and the security headers.
@@ -87,6 +103,6 @@ fn answer(site: &Site, mut response: ServiceResponse<BoxBody>) -> ServiceRespons
         let complete = error_page::complete(site, Some(&request), plain);
         response = ServiceResponse::new(request, complete);
     }
-    security_headers::set(site, response.headers_mut());
+    finish_head(site, response.response_mut());
     response
 }

@@ -1,7 +1,7 @@
 //! The security headers of every answer.
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
@@ -42,8 +42,5 @@ pub(crate) fn set(site: &Site, headers: &mut HeaderMap) {
     }
     if site.public_url.is_secure() {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-    }
-    if site.is_draining() {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -152,6 +152,25 @@ impl Server {
         kill_process(Pid::from_child(&self.running.child), signal).unwrap();
     }
 
+    /// Returns its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.child.id()
+    }
+
+    /// Returns how many connections clients have open to it, as the system knows.
+    pub(crate) fn connections(&self) -> usize {
+        let port = format!(":{:04X}", self.address.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let held: Vec<_> = std::fs::read_dir(format!("/proc/{}/fd", self.id()))
+            .unwrap()
+            .filter_map(|entry| Some(std::fs::read_link(entry.ok()?.path()).ok()?.to_string_lossy().into_owned()))
+            .collect();
+        let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        // Local address, remote address, state (01 is established), and the inode of the socket.
+        rows.filter(|row| row[1].ends_with(&port) && row[3] != "0A" && held.contains(&format!("socket:[{}]", row[9])))
+            .count()
+    }
+
     /// Returns what it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.running.stderr.text()

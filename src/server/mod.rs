@@ -1,0 +1,219 @@
+//! The server of `perennial serve`: Actix's accept loop, workers and HTTP/1 protocol, on connections of our own.
+//!
+//! Serving without a proxy in front is promised, so no client may hold what others need. A connection takes a bounded
+//! amount of memory and time whatever it sends ([`stream`], [`connection`]), an address has a bounded number of them
+//! ([`admission`]), and a stop loses no request that has arrived.
+//!
+//! An application that embeds Perennial brings a server of its own, and none of this.
+
+mod admission;
+mod connection;
+mod descriptors;
+mod framing;
+mod monitor;
+mod newcomers;
+mod service;
+mod stream;
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpListener};
+use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use actix_http::{HttpService, KeepAlive, Request};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service, map_config};
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Extensions, Server as ActixServer, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::rt::task::JoinHandle;
+use actix_web::{Error, web};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use tokio::net::TcpStream;
+
+use self::admission::Admission;
+use self::monitor::Monitor;
+use self::newcomers::refuse_newcomers;
+use self::service::Watched;
+use self::stream::OwnedStream;
+use crate::web::{Site, plain_answer};
+
+pub(crate) use self::descriptors::raise_descriptor_limit;
+
+/// Bytes that the system keeps for a client that does not take them. The longest page is a quarter of it; the system's
+/// own limit is some megabytes, for each connection.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// Bytes that the system takes from a client while nobody reads them.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+
+/// How long requests under way may take after a stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long connections are still taken once the workers take none: those that had come by then wait in the system's
+/// queue, or are about to; a packet goes round most of the world in that time.
+const LAST_CONNECTIONS_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// Descriptors that are not for connections: the database, its log, mail, standard streams.
+const OTHER_DESCRIPTORS: usize = 128;
+
+/// How a server serves.
+#[derive(Debug)]
+pub(crate) struct Server {
+    site: web::Data<Site>,
+    admission: Admission,
+    descriptors: usize,
+}
+
+impl Server {
+    /// Prepares to serve a site, with at most so many connections per client address, and so many open files in all.
+    pub(crate) fn new(site: web::Data<Site>, connections_per_address: usize, descriptors: usize) -> Self {
+        let admission = Admission::new(connections_per_address, &site.trusted_proxies);
+        Self { site, admission, descriptors }
+    }
+
+    /// Serves an application until `stop` is ready; then finishes the requests that have arrived, and returns.
+    ///
+    /// # Errors
+    /// If the workers cannot be started.
+    pub(crate) async fn run<F, I, S>(
+        self,
+        listener: TcpListener,
+        application: F,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()>
+    where
+        F: Fn() -> I + Clone + Send + 'static,
+        I: IntoServiceFactory<S, Request>,
+        S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+        S::InitError: fmt::Debug,
+    {
+        set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
+        set_socket_recv_buffer_size(&listener, RECEIVE_BUFFER)?;
+        let last = listener.try_clone()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let Self { site, admission, descriptors } = self;
+        let application = move || application().into_factory();
+        let connections = Connections { site, admission, stopping: Arc::clone(&stopping), application };
+        let for_workers = connections.clone();
+        let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let server = ActixServer::build()
+            .disable_signals()
+            .workers(workers)
+            .max_concurrent_connections((descriptors.saturating_sub(OTHER_DESCRIPTORS) / workers).max(1))
+            .shutdown_timeout(STOP_TIMEOUT.as_secs())
+            .listen("perennial", listener, move || for_workers.factory())?
+            .run();
+        let handle = server.handle();
+        let mut server = actix_web::rt::spawn(server);
+        tokio::select! {
+            () = stop => {}
+            // It ends by itself only if its workers cannot be started.
+            ended = &mut server => return ended?,
+        }
+        // A worker that is told to stop drops what was accepted for it and has not reached it, and a listener that is
+        // closed breaks what has not been accepted. So nobody comes any more before either happens.
+        if let Err(error) = refuse_newcomers(&last) {
+            tracing::debug!(%error, "connections that come at the very end may break");
+        }
+        handle.pause().await;
+        let under_way = connections.take_last(last).await?;
+        stopping.store(true, Ordering::Relaxed);
+        handle.stop(true).await;
+        server.await??;
+        // Each ends by itself: all that keeps a connection has a limit.
+        for connection in under_way {
+            drop(connection.await);
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of the connections of every worker.
+#[derive(Clone)]
+struct Connections<F> {
+    site: web::Data<Site>,
+    admission: Admission,
+    stopping: Arc<AtomicBool>,
+    application: F,
+}
+
+impl<F, S> Connections<F>
+where
+    F: Fn() -> S + Clone + Send + 'static,
+    S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+    S::InitError: fmt::Debug,
+{
+    /// Returns what makes the service of one worker, on its thread.
+    fn factory(
+        &self,
+    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<F, S> {
+        let connections = self.clone();
+        fn_factory(move || connections.clone().service())
+    }
+
+    /// Makes the service of one worker: a connection in, all of its requests answered.
+    async fn service(self) -> Result<impl Service<TcpStream, Response = (), Error = ()> + use<F, S>, ()> {
+        let Self { site, admission, stopping, application } = self;
+        let monitor = Monitor::start(Site::clone(&site), stopping);
+        // All of Actix's own deadlines are off: they cost a timer per request, and the stream has its own.
+        let http = HttpService::build()
+            .keep_alive(KeepAlive::Os)
+            .client_request_timeout(Duration::ZERO)
+            .client_disconnect_timeout(Duration::ZERO)
+            .on_connect_ext(|stream: &OwnedStream, data: &mut Extensions| {
+                data.insert(stream.connection());
+            })
+            .h1(Watched(map_config(application(), |()| AppConfig::default())))
+            .new_service(())
+            .await?;
+        let http = Rc::new(http);
+        Ok(fn_service(move |socket: TcpStream| {
+            let (http, monitor, admission) = (Rc::clone(&http), Rc::clone(&monitor), admission.clone());
+            async move {
+                // A client that has left already has no address any more.
+                let Ok(peer) = socket.peer_addr() else { return Ok(()) };
+                let Some(admitted) = admission.admit(peer.ip()) else {
+                    refuse(socket, monitor.site());
+                    return Ok(());
+                };
+                let stream = OwnedStream::new(socket, admitted, admission.trusts(peer.ip()), monitor);
+                let served = http.call((stream, Some(peer))).await;
+                served.map_err(|error| tracing::debug!(%error, "a connection broke"))
+            }
+        }))
+    }
+
+    /// Serves, on this thread, whoever has come to a listener that nobody else listens at any more, and closes it.
+    async fn take_last(self, listener: TcpListener) -> io::Result<Vec<JoinHandle<Result<(), ()>>>> {
+        let failed = |()| io::Error::other("the last connections cannot be served");
+        let service = self.factory().new_service(()).await.map_err(failed)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let mut under_way = Vec::new();
+        let timeout = tokio::time::sleep(LAST_CONNECTIONS_TIMEOUT);
+        tokio::pin!(timeout);
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => under_way.push(actix_web::rt::spawn(service.call(accepted?.0))),
+                () = &mut timeout => return Ok(under_way),
+            }
+        }
+    }
+}
+
+/// Tells a client that its address holds too many connections, as far as that goes without waiting for it.
+fn refuse(socket: TcpStream, site: &Site) {
+    let answer = plain_answer(site, StatusCode::TOO_MANY_REQUESTS);
+    let told = socket.into_std().and_then(|mut socket| {
+        socket.write_all(&answer)?;
+        socket.shutdown(Shutdown::Write)
+    });
+    if let Err(error) = told {
+        tracing::debug!(%error, "a connection too many was closed without a word");
+    }
+}
