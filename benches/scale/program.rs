@@ -52,6 +52,8 @@ impl Program {
         // No sign-in of the tables was away for so long, so that none is told that it signed in by itself: the events of
         // that would be measured, too, in one table and not in the other.
         command.env("ACCESS_TOKEN_TTL", "13d");
+        // All of its clients come from one address.
+        command.env("CONNECTIONS_PER_ADDRESS", "100000");
         // Nobody rotates twice within four graces, so a small table would mostly be read.
         command.env("REUSE_GRACE", "0s");
         command.env("DATABASE_URL", format!("sqlite://{}", database.display()));

@@ -15,6 +15,7 @@
 mod bare;
 mod client;
 mod footprint;
+mod hostile;
 mod load;
 mod machine;
 mod pages;
@@ -39,6 +40,7 @@ enum Part {
     Pages,
     SignIns,
     Footprint,
+    Hostile,
 }
 
 /// Measures how fast Perennial is.
@@ -92,6 +94,9 @@ fn main() -> std::io::Result<()> {
     }
     if arguments.wants(Part::Footprint) {
         footprint::measure(&arguments, &mut rows);
+    }
+    if arguments.wants(Part::Hostile) {
+        hostile::measure(&arguments, &mut rows);
     }
     print!("{}\n\n{}", machine::describe(), table::table(&rows));
     Ok(())

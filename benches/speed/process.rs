@@ -82,7 +82,8 @@ impl Drop for Server {
 fn perennial(folder: &Path, address: SocketAddr, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perennial"));
     command.env_clear().current_dir(folder).env("BIND", address.to_string()).envs(settings.iter().copied());
-    command.stderr(Stdio::null());
+    // All of its clients come from one address.
+    command.env("CONNECTIONS_PER_ADDRESS", "100000").stderr(Stdio::null());
     command
 }
 
