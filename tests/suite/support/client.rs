@@ -142,6 +142,11 @@ impl Jar {
         self.0.remove(name);
     }
 
+    /// Returns every cookie in it, as name and value.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns every value in it.
     pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)

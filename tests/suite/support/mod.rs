@@ -11,6 +11,7 @@ pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod firefox;
 pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
