@@ -1,4 +1,5 @@
-//! The stylesheet and the icon: embedded, compressed once, named by their content.
+//! The stylesheet and the icon: embedded, compressed once, named by their content. And the files that browsers and search
+//! engines ask for by a name of their own choice.
 //!
 //! A name that holds a hash never changes its content, so browsers keep it for a year and never ask again.
 
@@ -25,6 +26,28 @@ const STYLES: [(&str, &[u8]); 5] =
 
 const ICON: (&str, &[u8]) = ("icons/icon.svg", include_bytes!("../../static/icons/icon.svg"));
 
+/// The files at a fixed path.
+const FIXED: [Source; 3] = [
+    Source {
+        path: "/favicon.ico",
+        content_type: "image/vnd.microsoft.icon",
+        name: "icons/favicon.ico",
+        embedded: include_bytes!("../../static/icons/favicon.ico"),
+    },
+    Source {
+        path: "/apple-touch-icon.png",
+        content_type: "image/png",
+        name: "icons/apple-touch-icon.png",
+        embedded: include_bytes!("../../static/icons/apple-touch-icon.png"),
+    },
+    Source {
+        path: "/robots.txt",
+        content_type: "text/plain; charset=utf-8",
+        name: "robots.txt",
+        embedded: include_bytes!("../../static/robots.txt"),
+    },
+];
+
 /// Characters of the hash in a name: 72 bits, so two contents never share one.
 const HASH_CHARACTERS: usize = 12;
 
@@ -38,11 +61,28 @@ pub(crate) struct Asset {
     pub(crate) gzip: Bytes,
 }
 
-/// The files that every page refers to.
+/// Where a file at a fixed path comes from.
+struct Source {
+    path: &'static str,
+    content_type: &'static str,
+    name: &'static str,
+    embedded: &'static [u8],
+}
+
+/// A file at a path that others have chosen.
+#[derive(Debug, Clone)]
+pub(crate) struct FixedAsset {
+    path: &'static str,
+    pub(crate) content_type: &'static str,
+    pub(crate) content: Bytes,
+}
+
+/// The files that every page refers to, and those that browsers ask for without being told.
 #[derive(Debug, Clone)]
 pub(crate) struct Assets {
     stylesheet: Asset,
     icon: Asset,
+    fixed: Vec<FixedAsset>,
 }
 
 impl Assets {
@@ -53,15 +93,26 @@ impl Assets {
             styles.extend_from_slice(&content(folder, name, embedded)?);
         }
         let icon = content(folder, ICON.0, ICON.1)?.into_owned();
+        let mut fixed = Vec::new();
+        for Source { path, content_type, name, embedded } in FIXED {
+            let content = content(folder, name, embedded)?.into_owned().into();
+            fixed.push(FixedAsset { path, content_type, content });
+        }
         Ok(Self {
             stylesheet: Asset::new("style", "css", "text/css; charset=utf-8", styles)?,
             icon: Asset::new("icon", "svg", "image/svg+xml", icon)?,
+            fixed,
         })
     }
 
     /// Returns the file of a name.
     pub(crate) fn find(&self, name: &str) -> Option<&Asset> {
         [&self.stylesheet, &self.icon].into_iter().find(|asset| asset.name == name)
+    }
+
+    /// Returns the file at a fixed path.
+    pub(crate) fn find_fixed(&self, path: &str) -> Option<&FixedAsset> {
+        self.fixed.iter().find(|asset| asset.path == path)
     }
 
     pub(crate) fn stylesheet(&self) -> &str {
@@ -106,6 +157,25 @@ mod tests {
         assert_eq!(&replaced.icon.plain[..], b"<svg/>");
         assert_ne!(replaced.icon(), embedded.icon());
         assert_eq!(replaced.stylesheet(), embedded.stylesheet());
+    }
+
+    #[test]
+    fn a_file_at_a_fixed_path_can_be_replaced_too() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("robots.txt"), "User-agent: *\nDisallow: /\n").unwrap();
+        let replaced = Assets::load(Some(folder.path())).unwrap();
+        assert_eq!(&replaced.find_fixed("/robots.txt").unwrap().content[..], b"User-agent: *\nDisallow: /\n");
+    }
+
+    #[test]
+    fn no_keyframe_holds_a_variable_because_firefox_stands_still_at_it() {
+        let style = String::from_utf8(Assets::load(None).unwrap().stylesheet.plain.to_vec()).unwrap();
+        let keyframes: Vec<_> = style.split("@keyframes ").skip(1).collect();
+        assert!(!keyframes.is_empty());
+        for keyframes in keyframes {
+            let (rules, _) = keyframes.split_once("\n}").unwrap();
+            assert!(!rules.contains("var("), "{rules}");
+        }
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub static ROUTES: &[Route] = &[
     route(r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}", "GET, HEAD", Access::Public, |r| {
         r.route(read().to(static_files::get))
     }),
+    route("/favicon.ico", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
+    route("/apple-touch-icon.png", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
+    route("/robots.txt", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
 ];
 
 /// Adds every route to an application, with a page for what is not there.

@@ -1,4 +1,4 @@
-//! The stylesheet and the icon over HTTP.
+//! The stylesheet, the icons and `robots.txt` over HTTP.
 
 use actix_web::http::header::{
     AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, Encoding, Header, Preference, Quality, VARY,
@@ -25,6 +25,16 @@ pub(crate) async fn get(
     } else {
         response.body(asset.plain.clone())
     })
+}
+
+/// `GET /favicon.ico`, `/apple-touch-icon.png` and `/robots.txt`.
+///
+/// Their names stay when their content changes, so they are kept for a day and not for a year.
+pub(crate) async fn get_fixed(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, WebError> {
+    let asset = site.assets.find_fixed(request.path()).ok_or(WebError::NotFound)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, asset.content_type)).insert_header((CACHE_CONTROL, "public, max-age=86400"));
+    Ok(response.body(asset.content.clone()))
 }
 
 fn accepts_gzip(request: &HttpRequest) -> bool {

@@ -6,7 +6,7 @@ use perennial::web::{Access, ROUTES, Route};
 use crate::support::{Browser, TestApp};
 
 /// The paths that anybody may use; a new one is added here knowingly.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 10] = [
     "/",
     "/login",
     "/register",
@@ -14,6 +14,9 @@ const PUBLIC: [&str; 7] = [
     "/healthz",
     "/readyz",
     r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}",
+    "/favicon.ico",
+    "/apple-touch-icon.png",
+    "/robots.txt",
 ];
 
 /// Every method that a client could try.

@@ -59,4 +59,5 @@ mod tidy;
 mod upgrade;
 mod w3m;
 mod welcome;
+mod well_known;
 mod wrong_clocks;

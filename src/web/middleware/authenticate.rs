@@ -22,7 +22,8 @@ pub(crate) struct Arrived {
 
 /// Tells whether a request belongs to nobody: a cache must never hold a cookie, and a probe has none.
 pub(crate) fn is_for_nobody(path: &str) -> bool {
-    path.starts_with("/static/") || matches!(path, "/healthz" | "/readyz")
+    path.starts_with("/static/")
+        || matches!(path, "/healthz" | "/readyz" | "/favicon.ico" | "/apple-touch-icon.png" | "/robots.txt")
 }
 
 /// The way in of nearly every request: by an access token that this process has verified before.

@@ -10,7 +10,7 @@ pub(crate) async fn get(user: MaybeUser) -> HttpResponse {
     see_other(if user.0.is_some() { "/dashboard" } else { "/login" })
 }
 
-/// `GET /.well-known/change-password` (W3C, "A Well-Known URL for Changing Passwords").
+/// `GET /.well-known/change-password` (W3C, "A Well-Known URL for Changing Passwords"): to the page about the account.
 pub(crate) async fn account() -> HttpResponse {
-    see_other("/account")
+    see_other("/dashboard")
 }
