@@ -124,6 +124,7 @@ impl Application {
             trusted_proxies: settings.trusted_proxies.clone(),
             static_dir: settings.static_dir.clone(),
             debug_auth: settings.debug_auth,
+            log_requests: settings.log_requests,
         })?;
         Ok(Self {
             site: web::Data::new(site),

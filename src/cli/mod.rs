@@ -105,8 +105,15 @@ pub fn run() -> ExitCode {
     };
     match execute(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Failed(line)) => complain(&line, 1),
-        Err(Failure::Usage(line)) => complain(&line, 2),
+        Err(Failure::Failed(line)) => complain(&line, 1, cli.logs_json()),
+        Err(Failure::Usage(line)) => complain(&line, 2, cli.logs_json()),
+    }
+}
+
+impl Cli {
+    /// Tells whether every line is to be an object: those of a server whose log is read by a machine.
+    fn logs_json(&self) -> bool {
+        matches!(self.command, None | Some(Command::Serve)) && self.arguments.log_format.as_deref() == Some("json")
     }
 }
 

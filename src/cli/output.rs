@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::telemetry;
+
 /// How a command failed.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -18,8 +20,14 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Says one line on standard error and returns the exit code.
-pub(super) fn complain(line: &str, code: u8) -> ExitCode {
+/// Says one line on standard error, as words or as an object of the log, and returns the exit code.
+pub(super) fn complain(line: &str, code: u8, json: bool) -> ExitCode {
+    if json {
+        // Where the log has not been started yet, nothing else has anything to say.
+        telemetry::start_json();
+        tracing::error!("{line}");
+        return ExitCode::from(code);
+    }
     let said = writeln!(std::io::stderr(), "perennial: {}", line.replace('\n', " "));
     // With standard error closed, the exit code alone has to say it.
     drop(said);

@@ -21,9 +21,18 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     actix_web::rt::System::new().block_on(async move {
         let stop = StopSignals::listen()?;
         let anybody = application.has_accounts().await?;
-        say(&banner(&public_url, anybody, settings.registration))?;
+        announce(&banner(&public_url, anybody, settings.registration), settings.log_format)?;
         Ok(application.serve(listener, stop).await?)
     })
+}
+
+/// Prints the banner: for people, or each line as an object where a machine reads them.
+fn announce(banner: &str, format: LogFormat) -> Result<(), Failure> {
+    match format {
+        LogFormat::Text => say(banner)?,
+        LogFormat::Json => banner.lines().for_each(telemetry::print_json),
+    }
+    Ok(())
 }
 
 /// Says where to go, and what to do there first.

@@ -68,6 +68,7 @@ arguments! {
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
     log_format "LOG_FORMAT" "text|json": "How log lines are written [default: text]";
     debug_auth "DEBUG_AUTH" "true|false": "Log why each request was or was not signed in, without secrets [default: false]";
+    log_requests "LOG_REQUESTS" "true|false": "Log one line per request: method, path without the query, status, duration, client address [default: false]";
 }
 
 impl Settings {
@@ -133,6 +134,7 @@ impl Arguments {
             )?,
             log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::choice)?,
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
+            log_requests: read("LOG_REQUESTS", self.log_requests.as_deref().unwrap_or("false"), parse::flag)?,
             public_url,
         })
     }

@@ -51,6 +51,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Whether each decision on a request is logged.
     pub debug_auth: bool,
+    /// Whether each request is logged.
+    pub log_requests: bool,
 }
 
 /// Whether strangers may make an account.

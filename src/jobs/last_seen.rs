@@ -45,12 +45,18 @@ impl LastSeenWriter {
 }
 
 fn work(sessions: &Sessions, stopped: &Stopped) {
-    let mut ended = false;
+    let (mut ended, mut healthy) = (false, true);
     while !ended {
         ended = stopped.within(WRITE_EVERY);
         sessions.sweep();
-        if let Err(error) = write(sessions) {
-            tracing::warn!(%error, "cannot write down which sessions were used; the next try is in some seconds");
+        match write(sessions) {
+            Ok(()) => healthy = true,
+            // Once per outage and not every few seconds.
+            Err(error) if healthy => {
+                healthy = false;
+                tracing::warn!(%error, "cannot write down which sessions were used; the next try is in some seconds");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -165,7 +165,7 @@ where
     /// Makes the service of one worker: a connection in, all of its requests answered.
     async fn service(self) -> Result<impl Service<TcpStream, Response = (), Error = ()> + use<F, S>, ()> {
         let Self { site, admission, stopping, application } = self;
-        let monitor = Monitor::start(Site::clone(&site), stopping);
+        let monitor = Monitor::start(web::Data::new(Site::clone(&site)), stopping);
         // All of Actix's own deadlines are off: they cost a timer per request, and the stream has its own.
         let http = HttpService::build()
             .keep_alive(KeepAlive::Os)
@@ -212,7 +212,7 @@ where
 }
 
 /// Tells a client that its address holds too many connections, as far as that goes without waiting for it.
-fn refuse(socket: TcpStream, site: &Site) {
+fn refuse(socket: TcpStream, site: &web::Data<Site>) {
     let answer = plain_answer(site, StatusCode::TOO_MANY_REQUESTS);
     let told = socket.into_std().and_then(|mut socket| {
         socket.write_all(&answer)?;

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::web;
 use slab::Slab;
 
 use super::connection::{Connection, PERIOD};
@@ -18,13 +19,13 @@ use crate::web::Site;
 pub(super) struct Monitor {
     period: Cell<u64>,
     connections: RefCell<Slab<Rc<Connection>>>,
-    site: Site,
+    site: web::Data<Site>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Monitor {
     /// Starts to watch, on the runtime of a worker, until nobody holds it any more.
-    pub(super) fn start(site: Site, stopping: Arc<AtomicBool>) -> Rc<Self> {
+    pub(super) fn start(site: web::Data<Site>, stopping: Arc<AtomicBool>) -> Rc<Self> {
         let monitor = Rc::new(Self { period: Cell::new(0), connections: RefCell::default(), site, stopping });
         actix_web::rt::spawn(watch(Rc::downgrade(&monitor)));
         monitor
@@ -36,7 +37,7 @@ impl Monitor {
     }
 
     /// Returns the site whose connections these are.
-    pub(super) fn site(&self) -> &Site {
+    pub(super) fn site(&self) -> &web::Data<Site> {
         &self.site
     }
 

@@ -73,9 +73,9 @@ impl Sessions {
             return self.refuse(None, "unknown_account", client).await;
         };
         match verification {
-            Verification::Wrong => return self.refuse(Some(user.id), "wrong_password", client).await,
+            Verification::Wrong => return self.refuse(Some(&user), "wrong_password", client).await,
             Verification::Right | Verification::RightButOutdated if !user.is_active => {
-                return self.refuse(Some(user.id), "deactivated", client).await;
+                return self.refuse(Some(&user), "deactivated", client).await;
             }
             Verification::Right => {}
             Verification::RightButOutdated => stored = self.renew_hash(user.id, attempt.password, stored).await?,
@@ -86,7 +86,7 @@ impl Sessions {
         let recorded = self.record_after_password(begun, stored, attempt.form, replaced, client.clone(), now).await?;
         match recorded {
             Some((begun, user, theft)) => self.first_tokens(&begun, user, theft).map(SignInOutcome::SignedIn),
-            None => self.refuse(Some(user.id), "changed_meanwhile", client).await,
+            None => self.refuse(Some(&user), "changed_meanwhile", client).await,
         }
     }
 
@@ -208,11 +208,14 @@ impl Sessions {
 
     async fn refuse(
         &self,
-        user: Option<UserId>,
+        user: Option<&User>,
         reason: &'static str,
         client: &Client,
     ) -> Result<SignInOutcome, SessionError> {
-        let event = Event::new(EventType::SignInFailed, user, client, self.now()).because(reason);
+        // What is no account's address may be a password that was typed into the wrong field.
+        let email = user.map(|user| &*user.email);
+        tracing::warn!(address = client.address_text(), reason, email, "a sign-in was refused");
+        let event = Event::new(EventType::SignInFailed, user.map(|user| user.id), client, self.now()).because(reason);
         self.write(move |connection| Ok((events::insert(connection, &event)?, Vec::<Change>::new()))).await?;
         Ok(SignInOutcome::Refused)
     }

@@ -4,6 +4,7 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, web};
 
 use super::error::RETRY_SECONDS;
+use super::fault_log::lost_nothing;
 use super::site::Site;
 
 /// `GET /healthz`: the process answers.
@@ -18,7 +19,7 @@ pub(crate) async fn ready(site: web::Data<Site>) -> HttpResponse {
     } else if let Err(reason) = site.sessions.node().check() {
         reason.to_string()
     } else if let Err(error) = site.sessions.ping().await {
-        tracing::warn!(%error, "not ready");
+        lost_nothing(&site, &error.into());
         "the database does not answer".to_owned()
     } else {
         return alive().await;

@@ -4,6 +4,8 @@ mod assets;
 mod cookies;
 mod error;
 mod extract;
+mod fault_log;
+mod faults;
 mod forms;
 mod health;
 mod local_path;

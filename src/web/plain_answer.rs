@@ -1,9 +1,9 @@
 //! Answers to what never became a request: malformed, too slow, too much.
 
-use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HttpDate, RETRY_AFTER};
+use actix_web::{HttpResponse, web};
 
 use super::error::RETRY_SECONDS;
 use super::middleware::complete_alone;
@@ -12,7 +12,7 @@ use super::site::Site;
 /// Writes out a whole answer, with the page and the headers that every error has; the connection closes after it.
 ///
 /// The server sends it where Actix has no request to answer, and would send a bare status line.
-pub(crate) fn plain_answer(site: &Site, status: StatusCode) -> Vec<u8> {
+pub(crate) fn plain_answer(site: &web::Data<Site>, status: StatusCode) -> Vec<u8> {
     let mut response = HttpResponse::new(status);
     if status == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());

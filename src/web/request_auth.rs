@@ -72,7 +72,7 @@ impl RequestAuth {
     }
 
     /// Returns the state of the web floor, so that a handler that has this need not look for it.
-    pub(crate) fn site(&self) -> &Site {
+    pub(crate) fn site(&self) -> &web::Data<Site> {
         &self.0.site
     }
 

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
+use super::faults::Faults;
 use crate::crypto::{FormBinding, FormTokens, SignedValues};
 use crate::domain::public_url::PublicUrl;
 use crate::session::{Identity, Sessions};
@@ -36,6 +37,8 @@ pub struct SiteParts {
     pub static_dir: Option<PathBuf>,
     /// Whether each decision on a request is logged.
     pub debug_auth: bool,
+    /// Whether each request is logged.
+    pub log_requests: bool,
 }
 
 /// The state of the web floor.
@@ -56,6 +59,8 @@ pub struct Site {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) static_dir: Option<PathBuf>,
     pub(crate) debug_auth: bool,
+    pub(crate) log_requests: bool,
+    pub(crate) faults: Faults,
     draining: Arc<AtomicBool>,
 }
 
@@ -80,6 +85,8 @@ impl Site {
             trusted_proxies: parts.trusted_proxies,
             static_dir: parts.static_dir,
             debug_auth: parts.debug_auth,
+            log_requests: parts.log_requests,
+            faults: Faults::default(),
             draining: Arc::default(),
         })
     }

@@ -53,6 +53,7 @@ fn help_shows_every_setting_with_its_default_and_no_secret() {
         ("EVENT_RETENTION", "[default: 180d]"),
         ("LOG_FORMAT", "[default: text]"),
         ("DEBUG_AUTH", "[default: false]"),
+        ("LOG_REQUESTS", "[default: false]"),
     ] {
         let flag = format!("--{} ", name.to_lowercase().replace('_', "-"));
         let (_, after) = help.split_once(&flag).unwrap_or_else(|| panic!("{flag} is not in {help}"));
@@ -102,6 +103,7 @@ fn a_bad_setting_ends_the_start_with_one_line_that_names_it() {
         ("EVENT_RETENTION", "ever"),
         ("LOG_FORMAT", "xml"),
         ("DEBUG_AUTH", "maybe"),
+        ("LOG_REQUESTS", "perhaps"),
     ] {
         let finished = Launch::in_folder(folder.path()).set(name, value).finish();
         assert_eq!(finished.code(), Some(2), "{name}: {finished:?}");

@@ -30,6 +30,7 @@ mod json;
 mod keep;
 mod keys;
 mod kill;
+mod logs;
 mod losses;
 mod model;
 mod node_commands;
@@ -39,6 +40,9 @@ mod other_keys;
 mod outages;
 mod outbox;
 mod pages;
+mod password_cost;
+mod pgbouncer;
+mod places;
 mod postgres;
 mod postgres_faults;
 #[cfg(feature = "postgres-tls")]

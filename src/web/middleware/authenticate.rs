@@ -11,6 +11,7 @@ use crate::domain::id::SessionId;
 use crate::session::{Authenticated, DecisionLog, Pending, SessionError};
 use crate::web::cookies::FormCookie;
 use crate::web::extract::client_info::{address, client};
+use crate::web::fault_log::lost_nothing;
 use crate::web::request_auth::{AuthChange, NewFormCookie, RequestAuth, fresh_form_id};
 use crate::web::site::Site;
 
@@ -79,7 +80,7 @@ impl Renewal {
 ///
 /// `new_form` is the form cookie that the page needs. The ordinary answer of a signed-in page returns at once.
 pub(crate) async fn finish<B>(
-    site: &Site,
+    site: &web::Data<Site>,
     arrived: Arrived,
     new_form: Option<NewFormCookie>,
     response: &mut HttpResponse<B>,
@@ -110,7 +111,7 @@ pub(crate) async fn finish<B>(
                     Ok(Some(tokens)) => site.jar.set_tokens(response.headers_mut(), &tokens),
                     Ok(None) => {}
                     // The reader keeps the page and the token; the next request tries again.
-                    Err(error) => tracing::warn!(%error, "an answer went out without its renewal"),
+                    Err(error) => lost_nothing(site, &error.into()),
                 }
             }
         }

@@ -3,13 +3,11 @@
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::crypto::random_bytes;
 use crate::web::error::WebError;
+use crate::web::fault_log::lost_answer;
 use crate::web::pages::{ErrorPage, Layout};
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
@@ -27,12 +25,12 @@ const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
 /// Gives an answer with the status of an error its page, unless the handler wrote one.
 ///
 /// Without a request, which an error of a middleware further in does not bring, the page is that of nobody.
-pub(crate) fn complete(site: &Site, request: Option<&HttpRequest>, response: HttpResponse) -> HttpResponse {
+pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, response: HttpResponse) -> HttpResponse {
     let status = response.status();
     if response.headers().contains_key(CONTENT_TYPE) {
         return response;
     }
-    let reference = status.is_server_error().then(|| log(request, &response));
+    let reference = status.is_server_error().then(|| log(site, request, &response));
     let error = response.error().and_then(|error| error.as_error::<WebError>());
     let words = words(site, status, error);
     let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
@@ -52,15 +50,11 @@ pub(crate) fn complete(site: &Site, request: Option<&HttpRequest>, response: Htt
     response
 }
 
-/// Logs a failure once, here, under a reference that the page shows.
-fn log(request: Option<&HttpRequest>, response: &HttpResponse) -> String {
-    let reference = random_bytes::<6>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default();
-    let error = response.error().map(ToString::to_string).unwrap_or_default();
-    let method = request.map(|request| request.method().as_str()).unwrap_or_default();
-    let path = request.map(HttpRequest::path).unwrap_or_default();
-    let status = response.status().as_u16();
-    tracing::error!(reference, status, method, path, error, "a request failed");
-    reference
+/// Logs a failure once, here, under a reference that the page shows; one that lasts has the same one on every page.
+fn log(site: &web::Data<Site>, request: Option<&HttpRequest>, response: &HttpResponse) -> String {
+    let error = response.error();
+    let words = error.map_or_else(|| response.status().to_string(), ToString::to_string);
+    lost_answer(site, error.and_then(|error| error.as_error()), &words, request)
 }
 
 fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {

@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod error_page;
+mod request_log;
 mod same_origin;
 mod security_headers;
 
@@ -13,9 +14,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recognize};
+use self::request_log::RequestLine;
 use super::error::WebError;
 use super::request_auth::NewFormCookie;
 use super::site::Site;
@@ -37,6 +39,24 @@ pub async fn authenticate(
         Ok(site) => site,
         Err(error) => return Ok(request.error_response(error)),
     };
+    if !site.log_requests {
+        return handle(site, request, next).await;
+    }
+    let line = RequestLine::start(&site, &request);
+    // In a box: the future of a request that is not logged stays as small as without this.
+    let result = Box::pin(handle(site, request, next)).await;
+    line.answered(match &result {
+        Ok(response) => response.status(),
+        Err(error) => error.as_response_error().status_code(),
+    });
+    result
+}
+
+async fn handle(
+    site: web::Data<Site>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     if !same_origin::allows(request.method(), request.headers(), &site.origin) {
         return Ok(answer(&site, request.error_response(WebError::CrossSite)));
     }
@@ -71,7 +91,7 @@ pub async fn authenticate(
 
 /// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,
 /// and the answer gets its page and its headers.
-async fn complete_error(site: &Site, arrived: Arrived, error: Error) -> Error {
+async fn complete_error(site: &web::Data<Site>, arrived: Arrived, error: Error) -> Error {
     let mut response = error.error_response();
     finish(site, arrived, None, &mut response).await;
     let described = error.to_string();
@@ -79,7 +99,7 @@ async fn complete_error(site: &Site, arrived: Arrived, error: Error) -> Error {
 }
 
 /// Gives an answer that belongs to no request its page and the security headers.
-pub(crate) fn complete_alone(site: &Site, response: HttpResponse) -> HttpResponse {
+pub(crate) fn complete_alone(site: &web::Data<Site>, response: HttpResponse) -> HttpResponse {
     let mut response = error_page::complete(site, None, response);
     finish_head(site, &mut response);
     response
@@ -96,7 +116,7 @@ fn finish_head(site: &Site, response: &mut HttpResponse) {
 }
 
 /// Gives an answer its page, if it is an error without one, and the security headers.
-fn answer(site: &Site, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+fn answer(site: &web::Data<Site>, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let (request, plain): (HttpRequest, HttpResponse) = response.into_parts();

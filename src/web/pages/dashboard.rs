@@ -11,6 +11,7 @@ use crate::display::time::DisplayTime;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::extract::browser_name::browser_name;
+use crate::web::fault_log::lost_nothing;
 
 #[derive(Template)]
 #[template(path = "pages/dashboard.html")]
@@ -33,7 +34,7 @@ pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpR
     let (site, now) = (auth.site(), auth.now());
     let welcome_back = site.sessions.claim_welcome(identity).await.unwrap_or_else(|error| {
         // The reader loses nothing but the greeting, and has that the next time.
-        tracing::warn!(%error, "nobody can tell who was welcomed back");
+        lost_nothing(site, &error.into());
         false
     });
     let device = browser_name(request.headers());

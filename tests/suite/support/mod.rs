@@ -22,7 +22,7 @@ pub(crate) mod small_disk;
 pub(crate) mod smtp_double;
 pub(crate) mod traffic;
 
-pub use app::{START, TestApp};
+pub use app::{BoxedPayloadStream, START, TestApp};
 pub use browser::{Answer, Browser, form_token};
 pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, on_postgres, url_in};
 pub use jar::SetCookie;

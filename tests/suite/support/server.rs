@@ -98,8 +98,8 @@ impl Launch {
         let bound = self.settings.iter().rev().find(|(name, _)| name == "BIND").unwrap().1.clone();
         let mut address: SocketAddr = bound.parse().unwrap();
         if address.port() == 0 {
-            let url = banner.split_whitespace().find(|word| word.starts_with("http://localhost:")).unwrap();
-            address.set_port(url.rsplit(':').next().unwrap().parse().unwrap());
+            let (_, after) = banner.split_once("http://localhost:").unwrap();
+            address.set_port(after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap());
         }
         Server { running, address, banner }
     }
