@@ -15,6 +15,7 @@ pub(crate) mod firefox;
 pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
+pub(crate) mod readme;
 pub(crate) mod server;
 pub(crate) mod small_disk;
 #[expect(dead_code, reason = "the tests beside the code use the rest of it")]

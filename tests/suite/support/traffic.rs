@@ -30,6 +30,16 @@ impl Traffic {
         }
     }
 
+    /// Ends it.
+    pub(crate) fn finish(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Tells whether it has ended, also because a browser failed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     /// Returns how often a connection broke.
     pub(crate) fn broken(&self) -> u64 {
         self.broken.load(Ordering::SeqCst)
