@@ -11,8 +11,8 @@ use super::worker::{Stopped, Worker};
 use crate::domain::clock::Clock;
 use crate::session::Sessions;
 use crate::store::{
-    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, outbox, sessions,
-    sign_in_forms,
+    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, mail_limits, outbox,
+    sessions, sign_in_forms,
 };
 
 /// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
@@ -98,6 +98,7 @@ impl Retention {
         let reached = self.retention_clock.advance(&self.database, self.clock.as_ref())?;
         let (over, old_events, old_changes) = (reached - BEHIND, reached - self.events_kept, reached - CHANGES_KEPT);
         self.all(over, nothing_ahead, sign_in_forms::delete_older, &mut pause)?;
+        self.all(over, nothing_ahead, mail_limits::delete_older, &mut pause)?;
         Ok(Swept {
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
             tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,

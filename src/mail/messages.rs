@@ -1,7 +1,11 @@
 //! The e-mails that Perennial writes: one function each, which fills in the templates and returns the [`Email`].
 //!
 //! Each has two templates of one name, `templates/mail/*.txt` and `*.html`, with the same fields. They take text that is
-//! ready to be read: how a time or a browser is put into words is not decided here.
+//! ready to be read: how a time is put into words is not decided here.
+//!
+//! A mail to an address that nobody has confirmed contains nothing that its registrant wrote: not the name, not the
+//! browser's name for itself. Otherwise whoever registers somebody else's address could have this server send them
+//! anything, a link included.
 
 use std::ops::Deref;
 
@@ -19,20 +23,14 @@ pub struct TimeWords<'a> {
     pub words: &'a str,
 }
 
-/// What the notice about a stolen sign-in tells.
+/// What the notice about a stolen sign-in tells: only what this server found out for itself.
 #[derive(Template, Debug, Clone)]
 #[template(path = "mail/refresh_token_replayed.txt")]
 pub struct TheftNotice<'a> {
-    /// The user's name.
-    pub full_name: &'a str,
     /// When the theft was noticed.
     pub at: TimeWords<'a>,
-    /// The browser that presented the token, in words.
-    pub device: &'a str,
-    /// Its address, or words where there is none.
+    /// The address that presented the token, or words where there is none.
     pub address: &'a str,
-    /// The browser that the sign-in was begun in, in words.
-    pub other_device: &'a str,
     /// Where the sign-in had been used last, or words where that is not known.
     pub other_address: &'a str,
     /// The page that lists the user's sign-ins.

@@ -6,7 +6,6 @@ use super::error::SessionError;
 use super::found::Found;
 use super::identity::Identity;
 use super::sessions::Sessions;
-use crate::display::device::device;
 use crate::display::time::DisplayTime;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, Theft};
@@ -83,8 +82,10 @@ impl Sessions {
                 let ended = sessions::end(connection, &Which::Unmoved(Box::new(read)), because, &event)?;
                 if replayed && !ended.is_empty() {
                     users::theft_noticed(connection, owner, now)?;
-                    if let Some(notice) = notice {
-                        outbox::insert_theft_notice(connection, owner, &notice, now)?;
+                    if let Some(notice) = notice
+                        && !outbox::insert_theft_notice(connection, owner, &notice, now)?
+                    {
+                        tracing::info!(user = %owner, "the user is not told by mail: their address has had its mails");
                     }
                 }
                 let changes = super::end::announced(&ended);
@@ -141,11 +142,8 @@ impl Sessions {
         };
         let at = DisplayTime::new(theft.at, now);
         let notice = TheftNotice {
-            full_name: &user.full_name,
             at: TimeWords { iso: &at.iso, words: &at.words },
-            device: &device(&theft.user_agent),
             address: or_none(&theft.address),
-            other_device: &device(&theft.other_user_agent),
             other_address: or_none(&theft.other_address),
             devices_url: &format!("{}/devices", self.parts.public_url),
         };

@@ -100,7 +100,8 @@ pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), StoreError
 /// The migration that a new database begins with.
 const FIRST: &str = "20261121000001";
 
-/// The migration of this version; who does not know it is of the version before.
+/// The migration that this version began with; who does not know it is of the version before. Those that follow only add
+/// to it, and whoever may go on beside this one may go on beside them.
 const THIS_VERSION: &str = "20261121000003";
 
 /// Tells whether a process of the version before may run beside this one.

@@ -16,6 +16,7 @@ mod database;
 mod error;
 pub mod events;
 mod inspect;
+pub mod mail_limits;
 mod migrations;
 pub mod nodes;
 pub mod outbox;

@@ -19,6 +19,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::Connection;
 use super::error::StoreError;
+use super::mail_limits;
 use super::postgres;
 use super::schema::outbox;
 use super::times::{moment, seconds};
@@ -140,7 +141,24 @@ pub fn insert(connection: &mut Connection, mail: &NewMail, now: OffsetDateTime) 
     Ok(())
 }
 
-/// Inserts the notice of a theft that is noticed in this transaction.
+/// Inserts an e-mail that a stranger may have caused, unless its address has had as many within the hour as
+/// [`mail_limits`] allows; returns whether it did. Call it as [`insert`].
+///
+/// # Errors
+/// As [`insert`].
+pub fn insert_limited(connection: &mut Connection, mail: &NewMail, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let allowed = mail_limits::take(connection, &mail.to, now)?;
+    if allowed {
+        insert(connection, mail, now)?;
+    }
+    Ok(allowed)
+}
+
+/// Inserts the notice of a theft that is noticed in this transaction, unless its address has had its mails; returns
+/// whether it did.
+///
+/// Whoever registers an address that is not theirs can use a token of their own twice, so the notice is limited as any
+/// mail that a stranger can cause.
 ///
 /// It sets the column `users.theft_told_at` as well, by which version 1 tells whom it still has to write to: a process of
 /// that version that runs beside this one sends no second mail.
@@ -152,13 +170,13 @@ pub fn insert_theft_notice(
     user: UserId,
     mail: &NewMail,
     now: OffsetDateTime,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     users::theft_told(connection, user, now)?;
-    insert(connection, mail, now)
+    insert_limited(connection, mail, now)
 }
 
-/// Inserts the notice of a theft that was noticed at `noticed` and not told of, unless that has changed since it was read;
-/// returns whether it did.
+/// Inserts the notice of a theft that was noticed at `noticed` and not told of, unless that has changed since it was read
+/// or the address has had its mails; returns whether it did.
 ///
 /// # Errors
 /// As [`insert`].
@@ -172,8 +190,7 @@ pub fn insert_overdue_theft_notice(
     if !users::tell_of_theft(connection, user, noticed)? {
         return Ok(false);
     }
-    insert(connection, mail, now)?;
-    Ok(true)
+    insert_limited(connection, mail, now)
 }
 
 /// Returns the number of the e-mail that is to be sent next, unless nothing is due; those in `except` are passed over.

@@ -39,6 +39,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_limits (recipient_hash) {
+        recipient_hash -> Binary,
+        first_at -> BigInt,
+        second_at -> BigInt,
+        third_at -> BigInt,
+        fourth_at -> BigInt,
+        fifth_at -> BigInt,
+    }
+}
+
+diesel::table! {
     nodes (id) {
         id -> Text,
         version -> Text,
@@ -144,6 +155,7 @@ diesel::table! {
         last_login_at -> Nullable<BigInt>,
         theft_noticed_at -> Nullable<BigInt>,
         theft_told_at -> Nullable<BigInt>,
+        previous_login_at -> Nullable<BigInt>,
     }
 }
 
@@ -155,6 +167,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     auth_tokens,
     changes,
     dropped_keys,
+    mail_limits,
     nodes,
     outbox,
     peppers,

@@ -33,6 +33,7 @@ mod keys;
 mod kill;
 mod logs;
 mod losses;
+mod mail_relay;
 mod model;
 mod node_commands;
 mod node_keys;

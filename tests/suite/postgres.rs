@@ -79,12 +79,13 @@ fn the_command_line_works_on_a_server() {
     let fresh = run(&url, "doctor");
     assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
     assert!(
-        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 3 migrations"),
+        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 4 migrations"),
         "{fresh:?}"
     );
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(Rows::at(&url).number(tables), 0, "doctor changes nothing");
-    assert_eq!(run(&url, "migrate").stdout, "Applied 20261121000001\nApplied 20261121000002\nApplied 20261121000003\n");
+    let applied = (1..=4).map(|number| format!("Applied 2026112100000{number}\n")).collect::<String>();
+    assert_eq!(run(&url, "migrate").stdout, applied);
     assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
     assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));
     assert!(run(&url, "cleanup").stdout.starts_with("Deleted 0 sign-ins"));

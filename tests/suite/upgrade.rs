@@ -20,14 +20,24 @@ const CONTRACTION: &str = "\
     INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000002');
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000002', '20991231000001');";
 
-/// The newest migration, by its number, and how to take it back.
-const NEWEST: (&str, &str, &str) = (
-    "20261121000003",
-    include_str!("../../migrations/sqlite/2026-11-21-000003_second_protocol/down.sql"),
-    include_str!("../../migrations/postgres/2026-11-21-000003_second_protocol/down.sql"),
-);
+/// The migrations that the version before lacks, by their numbers, the newest first, and how to take each back.
+const LACKING: [(&str, &str, &str); 2] = [
+    (
+        "20261121000004",
+        include_str!("../../migrations/sqlite/2026-11-21-000004_limits_and_notices/down.sql"),
+        include_str!("../../migrations/postgres/2026-11-21-000004_limits_and_notices/down.sql"),
+    ),
+    (
+        PROTOCOL,
+        include_str!("../../migrations/sqlite/2026-11-21-000003_second_protocol/down.sql"),
+        include_str!("../../migrations/postgres/2026-11-21-000003_second_protocol/down.sql"),
+    ),
+];
 
-/// What the version before the newest migration says to the tables that it changes.
+/// The first of them: with it ends what the version before can do.
+const PROTOCOL: &str = "20261121000003";
+
+/// What the version before says to the tables that they change.
 const BEFORE: &str = "\
     INSERT INTO users (email, full_name, password_hash, role, is_active, created_at) \
         VALUES ('grace@example.org', 'Grace', 'none', 'user', TRUE, 1);
@@ -35,9 +45,10 @@ const BEFORE: &str = "\
 
 /// Makes the database what the version before left.
 fn take_back(rows: &mut Rows) {
-    let (version, sqlite, postgres) = NEWEST;
-    rows.execute(if on_postgres() { postgres } else { sqlite });
-    rows.execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"));
+    for (version, sqlite, postgres) in LACKING {
+        rows.execute(if on_postgres() { postgres } else { sqlite });
+        rows.execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"));
+    }
 }
 
 /// Tells which migration shuts this program out.
@@ -82,9 +93,10 @@ async fn the_version_before_goes_on_beside_this_one() {
     let app = app.restart().await;
     browser.connect(&app);
     app.rows().execute(BEFORE);
-    let (newest, ..) = NEWEST;
-    let known = format!("SELECT known FROM tolerated_migrations WHERE version = '{newest}'");
-    assert_eq!(app.rows().text(&known), "20261121000002", "the version before may be started again");
+    for (version, ..) in LACKING {
+        let known = format!("SELECT known FROM tolerated_migrations WHERE version = '{version}'");
+        assert_eq!(app.rows().text(&known), "20261121000002", "the version before may be started again");
+    }
     assert_eq!(app.rows().number("SELECT theft_noticed_at FROM users WHERE full_name = 'Grace'"), 2);
     app.advance(Duration::hours(1));
     assert!(browser.is_signed_in().await);
@@ -286,8 +298,7 @@ async fn once_the_upgrade_is_over_names_are_uuids_and_a_reissue_has_a_generation
     let said = "The version before is not let in any more.\nThe database is up to date.\n";
     assert_eq!(finished.stdout, said);
     assert_eq!(finish.finish().stdout, "The database is up to date.\n");
-    let (newest, ..) = NEWEST;
-    let tolerated = format!("SELECT count(*) FROM tolerated_migrations WHERE version = '{newest}'");
+    let tolerated = format!("SELECT count(*) FROM tolerated_migrations WHERE version = '{PROTOCOL}'");
     assert_eq!(app.rows().number(&tolerated), 0, "the version before refuses to start");
 
     let app = app.restart().await;

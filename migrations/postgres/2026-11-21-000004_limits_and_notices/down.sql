@@ -1,0 +1,6 @@
+DELETE FROM tolerated_migrations WHERE version = '20261121000004';
+DROP TRIGGER users_changed ON users;
+CREATE TRIGGER users_changed AFTER UPDATE OF email, full_name, role, is_active ON users
+    FOR EACH ROW EXECUTE FUNCTION users_changed();
+ALTER TABLE users DROP COLUMN previous_login_at;
+DROP TABLE mail_limits;
