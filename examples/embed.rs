@@ -65,7 +65,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
     let perennial = Application::from_settings(&settings)?;
     let book = Data::new(Book::default());
-    println!("Open {address} and create an account; stop it with Ctrl-C");
+    match perennial.first_account_url().await? {
+        Some(url) => println!("Create the first account at {url}; stop it with Ctrl-C"),
+        None => println!("Open {address} and sign in; stop it with Ctrl-C"),
+    }
     HttpServer::new(move || {
         let (book, perennial) = (book.clone(), perennial.clone());
         App::new().configure(move |config| configure(config, book, &perennial)).wrap(from_fn(authenticate))

@@ -20,7 +20,8 @@ pub use signals::StopSignals;
 use self::parts::keys_that_fit;
 use crate::config::{Registration, Settings};
 use crate::crypto::{
-    AccessTokens, FirstSecrets, FormTokens, KeyState, PasswordHasher, PasswordPool, SignedValues, random_bytes,
+    AccessTokens, FirstAccountTokens, FirstSecrets, FormTokens, KeyState, PasswordHasher, PasswordPool, SignedValues,
+    random_bytes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
@@ -31,7 +32,7 @@ use crate::jobs::{
 use crate::mail::Transport;
 use crate::server::{Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
-use crate::store::{Database, StoreError, peppers};
+use crate::store::{Database, StoreError, peppers, users};
 use crate::web::{Site, SiteParts, authenticate, configure};
 
 /// How long the database may take to be closed after the last request.
@@ -64,7 +65,8 @@ impl Application {
         Self::build(settings, public_url, system_clock())
     }
 
-    /// Opens the database, reads the keys and starts what runs beside the requests; mail goes where the settings say.
+    /// Opens the database, reads the keys and starts what runs beside the requests; mail goes where the settings say. As
+    /// long as there is no account, the log says where to create the first; see [`Application::first_account_url`].
     ///
     /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`.
     ///
@@ -72,10 +74,13 @@ impl Application {
     /// If there is no database or no key; each says what to do.
     pub fn build(settings: &Settings, public_url: PublicUrl, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let transport = transport(settings, &public_url)?;
-        Self::build_with_transport(settings, public_url, clock, transport)
+        let application = Self::build_with_transport(settings, public_url, clock, transport)?;
+        application.log_first_account()?;
+        Ok(application)
     }
 
-    /// Does the same with a transport of the caller's: [`Memory`](crate::mail::Memory) for a test that reads the mail.
+    /// Does the same with a transport of the caller's, [`Memory`](crate::mail::Memory) for a test that reads the mail, and
+    /// leaves it to the caller to say where the first account is made.
     ///
     /// # Errors
     /// As [`Application::build`].
@@ -118,6 +123,8 @@ impl Application {
             sessions: sessions.clone(),
             form_tokens: FormTokens::new(&keys, &key_state),
             form_cookie: SignedValues::for_form_cookie(&keys, &key_state),
+            first_account: (!public_url.is_loopback())
+                .then(|| FirstAccountTokens::new(&keys, &key_state, public_url.as_str())),
             public_url,
             registration_open: settings.registration == Registration::Open,
             password_min_length: settings.password_min_length,
@@ -214,6 +221,39 @@ impl Application {
     /// If the database cannot read.
     pub async fn has_accounts(&self) -> Result<bool, SessionError> {
         self.site.sessions.has_accounts().await
+    }
+
+    /// Returns where the first account is made; nothing once there is one.
+    ///
+    /// The first account is an administrator's. Where the public URL is not this machine, it takes a one-time link, so that
+    /// no stranger is faster: show it to whoever runs the site and to nobody else. It is the same on every process and
+    /// after every start, until it is used.
+    ///
+    /// # Errors
+    /// If the database cannot read, or this process lacks the key that signs.
+    pub async fn first_account_url(&self) -> Result<Option<String>, SessionError> {
+        let anybody = self.has_accounts().await?;
+        if anybody { Ok(None) } else { self.link_to_register().map(Some) }
+    }
+
+    fn link_to_register(&self) -> Result<String, SessionError> {
+        let url = format!("{}/register", self.site.public_url);
+        Ok(match &self.site.first_account {
+            Some(tokens) => format!("{url}?first={}", *tokens.token()?),
+            None => url,
+        })
+    }
+
+    /// Logs where the first account is made, as long as there is none: it is how whoever runs an application that embeds
+    /// Perennial learns it.
+    fn log_first_account(&self) -> Result<(), StartError> {
+        if self.site.registration_open && !self.site.sessions.database().read_blocking(users::any)? {
+            match self.link_to_register() {
+                Ok(url) => tracing::info!("no account yet: create the first one, the administrator's, at {url}"),
+                Err(error) => tracing::warn!(%error, "no account yet, and no link to create the first one"),
+            }
+        }
+        Ok(())
     }
 
     /// Ends the threads beside the requests, all at once: where a server hangs, each of them waits for it.

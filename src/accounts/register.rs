@@ -18,6 +18,8 @@ pub struct Registration {
     pub email: Email,
     /// A password that meets the policy.
     pub password: Password,
+    /// Whether it may be the first of all, which is an administrator's.
+    pub may_be_first: bool,
     /// Whether the session that begins with it is to outlive the browser session.
     pub keep: bool,
     /// The form that they sent: sent twice, it makes one account and begins one session.
@@ -31,6 +33,8 @@ pub enum RegistrationOutcome {
     Registered(IssuedTokens),
     /// The address has an account.
     EmailTaken,
+    /// There is no account yet, and this one may not be the first.
+    MayNotBeFirst,
 }
 
 /// Makes an account and begins its first session, in one transaction; that ends the ones that the same browser still held.
@@ -45,7 +49,7 @@ pub async fn register(
     held: &Authenticated,
     client: &Client,
 ) -> Result<RegistrationOutcome, SessionError> {
-    let Registration { full_name, email, password, keep, form } = wish;
+    let Registration { full_name, email, password, may_be_first, keep, form } = wish;
     let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form };
     let hash = sessions.hash_password(password).await?;
     let now = sessions.now();
@@ -54,23 +58,26 @@ pub async fn register(
     let draft = sessions.draft(keep, form, client, now)?;
     let (from, recording) = (client.clone(), sessions.clone());
     let registered = sessions.write(move |connection| {
-        let user = match users::insert(connection, &email, &full_name, &hash, now)? {
+        let insert = if may_be_first { users::insert } else { users::insert_unless_first };
+        let user = match insert(connection, &email, &full_name, &hash, now)? {
             Inserted::User(user) => user,
-            Inserted::EmailTaken => return Ok((None, Vec::new())),
+            Inserted::EmailTaken => return Ok((Err(RegistrationOutcome::EmailTaken), Vec::new())),
+            Inserted::WouldBeFirst => return Ok((Err(RegistrationOutcome::MayNotBeFirst), Vec::new())),
         };
         events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
         let ended = end_replaced(connection, &replaced, &from, now)?;
         let begun = recording.record(connection, draft.for_user(user.id), form, &from)?;
         // As any process reads the row from now on.
         let user = User { last_login_at: Some(now), ..user };
-        Ok((Some((user, begun)), announced(&ended)))
+        Ok((Ok((user, begun)), announced(&ended)))
     });
     match registered.await? {
-        Some((user, begun)) => sessions.first_tokens(&begun, user, None).map(RegistrationOutcome::Registered),
+        Ok((user, begun)) => sessions.first_tokens(&begun, user, None).map(RegistrationOutcome::Registered),
         // The address may have its account from this very form: its button was clicked twice.
-        None => Ok(match sessions.join(again, client).await? {
+        Err(RegistrationOutcome::EmailTaken) => Ok(match sessions.join(again, client).await? {
             Some(tokens) => RegistrationOutcome::Registered(tokens),
             None => RegistrationOutcome::EmailTaken,
         }),
+        Err(refused) => Ok(refused),
     }
 }

@@ -1,7 +1,7 @@
 //! `perennial serve`.
 
 use super::output::{Failure, say};
-use crate::app::{Application, StopSignals, listen, system_clock};
+use crate::app::{Application, StopSignals, listen, system_clock, transport};
 use crate::config::{LogFormat, Registration, Settings};
 use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
@@ -17,11 +17,12 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
         Some(url) => url.clone(),
         None => PublicUrl::localhost(listener.local_addr()?.port()),
     };
-    let application = Application::build(settings, public_url.clone(), system_clock())?;
+    let transport = transport(settings, &public_url)?;
+    let application = Application::build_with_transport(settings, public_url.clone(), system_clock(), transport)?;
     actix_web::rt::System::new().block_on(async move {
         let stop = StopSignals::listen()?;
-        let anybody = application.has_accounts().await?;
-        announce(&banner(&public_url, anybody, settings.registration), settings.log_format)?;
+        let first_account = application.first_account_url().await?;
+        announce(&banner(&public_url, first_account.as_deref(), settings.registration), settings.log_format)?;
         Ok(application.serve(listener, stop).await?)
     })
 }
@@ -36,11 +37,11 @@ fn announce(banner: &str, format: LogFormat) -> Result<(), Failure> {
 }
 
 /// Says where to go, and what to do there first.
-fn banner(url: &PublicUrl, anybody: bool, registration: Registration) -> String {
-    let next = match (anybody, registration) {
-        (true, _) => format!("Sign in at {url}/login"),
-        (false, Registration::Open) => format!("No account yet? Create the first account at {url}/register"),
-        (false, Registration::Closed) => {
+fn banner(url: &PublicUrl, first_account: Option<&str>, registration: Registration) -> String {
+    let next = match (first_account, registration) {
+        (None, _) => format!("Sign in at {url}/login"),
+        (Some(link), Registration::Open) => format!("No account yet? Create the first account at {link}"),
+        (Some(_), Registration::Closed) => {
             "No account yet, and registration is closed: start once with REGISTRATION=open to create the first"
                 .to_owned()
         }

@@ -29,6 +29,7 @@ pub(super) enum Purpose {
     FormCookie,
     FormToken,
     FirstSecret,
+    FirstAccount,
 }
 
 impl Purpose {
@@ -40,6 +41,7 @@ impl Purpose {
             Self::FormCookie => b"perennial form cookie v1",
             Self::FormToken => b"perennial form token v1",
             Self::FirstSecret => b"perennial first secret v1",
+            Self::FirstAccount => b"perennial first account v1",
         }
     }
 }
@@ -97,6 +99,7 @@ mod tests {
             Purpose::FormCookie,
             Purpose::FormToken,
             Purpose::FirstSecret,
+            Purpose::FirstAccount,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -104,7 +107,7 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 12);
+        assert_eq!(keys.len(), 14);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 

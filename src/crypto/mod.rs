@@ -1,6 +1,7 @@
 //! Everything that needs a key or costs CPU: random bytes, the key ring, tokens, password hashes.
 
 mod access_tokens;
+mod first_account;
 mod first_secrets;
 mod form_tokens;
 mod jwt_provider;
@@ -13,6 +14,7 @@ mod random;
 mod signed_values;
 
 pub use access_tokens::{AccessTokens, IssueError};
+pub use first_account::FirstAccountTokens;
 pub use first_secrets::FirstSecrets;
 pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};
 pub use key_file::{KeyFileError, KeyFileState, inspect_key_file, read_or_make_key_file};

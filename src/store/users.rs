@@ -48,6 +48,8 @@ pub enum Inserted {
     User(User),
     /// The address has an account.
     EmailTaken,
+    /// There is no account yet, and this one was not to be the first.
+    WouldBeFirst,
 }
 
 /// Adds a user; the first of all becomes an administrator.
@@ -65,6 +67,34 @@ pub fn insert(
     now: OffsetDateTime,
 ) -> Result<Inserted, StoreError> {
     let role = if is_first(connection)? { Role::ADMIN } else { Role::USER };
+    insert_as(connection, role, email, full_name, password_hash, now)
+}
+
+/// Adds a user, unless they would be the first of all.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn insert_unless_first(
+    connection: &mut Connection,
+    email: &Email,
+    full_name: &FullName,
+    password_hash: &str,
+    now: OffsetDateTime,
+) -> Result<Inserted, StoreError> {
+    if !any(connection)? {
+        return Ok(Inserted::WouldBeFirst);
+    }
+    insert_as(connection, Role::USER, email, full_name, password_hash, now)
+}
+
+fn insert_as(
+    connection: &mut Connection,
+    role: Role,
+    email: &Email,
+    full_name: &FullName,
+    password_hash: &str,
+    now: OffsetDateTime,
+) -> Result<Inserted, StoreError> {
     let row = (
         users::email.eq(email.as_str()),
         users::full_name.eq(full_name.as_str()),

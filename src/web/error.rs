@@ -45,6 +45,8 @@ pub enum WebError {
     TooSlow,
     /// An account that strangers may not make.
     RegistrationClosed,
+    /// The first account of a public site, asked for without the link that the start prints.
+    FirstAccountLink,
     /// The database, or the password pool, has no answer now, or this process lacks the key that signs.
     Unavailable(SessionError),
     /// The password pool's queue is full.
@@ -109,7 +111,9 @@ impl ResponseError for WebError {
         match self {
             Self::SignInRequired { json: false, .. } => StatusCode::SEE_OTHER,
             Self::SignInRequired { json: true, .. } => StatusCode::UNAUTHORIZED,
-            Self::CrossSite | Self::FormToken | Self::RegistrationClosed => StatusCode::FORBIDDEN,
+            Self::CrossSite | Self::FormToken | Self::RegistrationClosed | Self::FirstAccountLink => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

@@ -12,7 +12,7 @@ use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
-use crate::crypto::{FormBinding, FormTokens, SignedValues};
+use crate::crypto::{FirstAccountTokens, FormBinding, FormTokens, SignedValues};
 use crate::domain::public_url::PublicUrl;
 use crate::session::{Identity, Sessions};
 
@@ -29,6 +29,8 @@ pub struct SiteParts {
     pub public_url: PublicUrl,
     /// Whether strangers may make an account.
     pub registration_open: bool,
+    /// The token that the first account takes; none where whoever reaches this server is at its machine.
+    pub first_account: Option<FirstAccountTokens>,
     /// Code points of a new password at least.
     pub password_min_length: usize,
     /// Whose word on a client's address is believed.
@@ -55,6 +57,7 @@ pub struct Site {
     pub(crate) public_url: PublicUrl,
     pub(crate) origin: HeaderValue,
     pub(crate) registration_open: bool,
+    pub(crate) first_account: Option<FirstAccountTokens>,
     pub(crate) password_min_length: usize,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) static_dir: Option<PathBuf>,
@@ -81,6 +84,7 @@ impl Site {
             public_url: parts.public_url,
             origin,
             registration_open: parts.registration_open,
+            first_account: parts.first_account,
             password_min_length: parts.password_min_length,
             trusted_proxies: parts.trusted_proxies,
             static_dir: parts.static_dir,

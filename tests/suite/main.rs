@@ -23,6 +23,7 @@ mod devices;
 mod double_click;
 mod fields;
 mod firefox;
+mod first_account;
 mod full_disk;
 mod hands_on_sql;
 mod hang_up;

@@ -81,6 +81,13 @@ fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {
             "If you should have an account, ask whoever runs this site.",
             Some(("/login", "Sign in")),
         ),
+        Some(WebError::FirstAccountLink) => say(
+            "This site is not set up yet",
+            "The first account is the administrator's, and only whoever runs this site can create it.",
+            "If that is you, open the one-time link that Perennial printed when it last started: it is in its output, or \
+             in its log. Otherwise come back later.",
+            None,
+        ),
         Some(WebError::BadRequest(what)) => {
             say("This request cannot be understood", what, "Go back, reload the page and try again.", HOME)
         }

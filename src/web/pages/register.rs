@@ -1,6 +1,7 @@
 //! `/register`.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -29,6 +30,7 @@ struct RegisterPage<'a> {
     minimum: usize,
     problems: Vec<Problem>,
     first_account: bool,
+    first: &'a str,
 }
 
 /// What the form comes back with.
@@ -37,7 +39,14 @@ struct Filled<'a> {
     full_name: &'a str,
     email: &'a str,
     keep: bool,
+    first: &'a str,
     problems: Vec<Problem>,
+}
+
+/// The query of the registration page.
+#[derive(serde::Deserialize)]
+pub(crate) struct Query {
+    first: Option<String>,
 }
 
 /// `GET /register`.
@@ -45,12 +54,21 @@ pub(crate) async fn get(
     request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
+    query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
     if auth.identity().is_some() {
         return Ok(see_other("/dashboard"));
     }
     refuse_closed(&site)?;
-    page(&request, &site, &auth, StatusCode::OK, Filled { keep: true, ..Filled::default() }).await
+    let first = query.and_then(|query| query.into_inner().first).unwrap_or_default();
+    let filled = Filled { keep: true, first: &first, ..Filled::default() };
+    let mut response = page(&request, &site, &auth, StatusCode::OK, filled).await?;
+    if !first.is_empty() {
+        // The address holds the token. `no-referrer` would make the browser send the form as if from nowhere, and it would
+        // be refused (WHATWG Fetch, "append a request `Origin` header").
+        response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+    }
+    Ok(response)
 }
 
 /// `POST /register`.
@@ -71,17 +89,24 @@ pub(crate) async fn post(
         full_name: form.get("full_name"),
         email: form.get("email"),
         keep: form.is_checked("keep_signed_in"),
+        first: form.get("first"),
         ..Filled::default()
     };
+    let may_be_first = may_be_first(&site, filled.first);
+    if !may_be_first && !site.sessions.has_accounts().await? {
+        // Before anything is hashed; whoever makes the account asks again.
+        return Err(WebError::FirstAccountLink);
+    }
     let form_id = auth.form().map(|form| form.id);
     let wish = match parse(&filled, typed, site.password_min_length, form_id) {
-        Ok(wish) => wish,
+        Ok(wish) => accounts::Registration { may_be_first, ..wish },
         Err(problems) => {
             return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
         }
     };
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => Ok(AuthChange::SignedIn(tokens).attach(see_other("/dashboard"))),
+        RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
             let problems = vec![Problem { field: "email", message }];
@@ -92,6 +117,12 @@ pub(crate) async fn post(
 
 fn refuse_closed(site: &Site) -> Result<(), WebError> {
     if site.registration_open { Ok(()) } else { Err(WebError::RegistrationClosed) }
+}
+
+/// Tells whether whoever presents `token` may make the first account: where this site is public, they must have read its
+/// log.
+fn may_be_first(site: &Site, token: &str) -> bool {
+    site.first_account.as_ref().is_none_or(|tokens| tokens.verify(token))
 }
 
 /// Parses every field, so that all problems are told at once.
@@ -106,7 +137,7 @@ fn parse(
     let password = Password::new(password, minimum);
     match (full_name, email, password) {
         (Ok(full_name), Ok(email), Ok(password)) => {
-            Ok(accounts::Registration { full_name, email, password, keep: filled.keep, form })
+            Ok(accounts::Registration { full_name, email, password, may_be_first: false, keep: filled.keep, form })
         }
         (full_name, email, password) => {
             let problem = |field, error: Option<String>| error.map(|message| Problem { field, message });
@@ -127,6 +158,10 @@ async fn page(
     status: StatusCode,
     filled: Filled<'_>,
 ) -> Result<HttpResponse, WebError> {
+    let first_account = !site.sessions.has_accounts().await?;
+    if first_account && !may_be_first(site, filled.first) {
+        return Err(WebError::FirstAccountLink);
+    }
     let page = RegisterPage {
         form_token: site.form_tokens.token(auth.form_binding(request)?)?,
         layout: Layout::new(site, Some(auth), ""),
@@ -136,7 +171,9 @@ async fn page(
         kept_for: exactly(site.sessions.lifetimes().kept),
         minimum: site.password_min_length,
         problems: filled.problems,
-        first_account: !site.sessions.has_accounts().await?,
+        first_account,
+        // Once there is an account, the token is worth nothing.
+        first: if first_account { filled.first } else { "" },
     };
     render(status, &page)
 }

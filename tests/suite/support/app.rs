@@ -162,6 +162,12 @@ impl TestApp {
         browser
     }
 
+    /// Returns the path at which the first account is made, as the start says it; none once there is an account.
+    pub async fn first_account_page(&self) -> Option<String> {
+        let url = self.application.first_account_url().await.unwrap()?;
+        Some(url.strip_prefix(self.origin()).unwrap().to_owned())
+    }
+
     /// Returns the origin as a browser writes it.
     pub fn origin(&self) -> &str {
         self.arguments.public_url.as_deref().unwrap_or("http://localhost:8080")

@@ -152,6 +152,14 @@ impl Browser {
         form_token(&self.get(page).await.body(), action)
     }
 
+    /// Makes the first account of a public site by the link that its start prints, kept signed in.
+    pub async fn register_by_link(&self, page: &str) -> Answer {
+        let first = page.split_once("first=").unwrap().1;
+        let fields = [("full_name", NAME), ("email", EMAIL), ("password", PASSWORD), ("keep_signed_in", "on")];
+        let fields = [&fields[..], &[("first", first)]].concat();
+        self.expect_signed_in(self.submit(page, "/register", &fields).await)
+    }
+
     /// Makes an account, kept signed in.
     pub async fn register(&self) -> Answer {
         let fields = [("full_name", NAME), ("email", EMAIL), ("password", PASSWORD), ("keep_signed_in", "on")];
