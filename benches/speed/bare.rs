@@ -56,14 +56,16 @@ struct DashboardPage<'a> {
     address: Cow<'a, str>,
     kept: bool,
     sign_in_ends: Cow<'a, DisplayTime>,
-    warning: Option<TheftWarning<'a>>,
 }
 
 struct Layout<'a> {
     stylesheet: &'a str,
     icon: &'a str,
     nav: Option<Nav<'a>>,
+    notice: Option<&'a str>,
     ends_soon: Option<&'a DisplayTime>,
+    theft: Option<TheftWarning<'a>>,
+    here: &'a str,
 }
 
 struct Nav<'a> {
@@ -74,6 +76,7 @@ struct Nav<'a> {
 
 struct TheftWarning<'a> {
     at: &'a DisplayTime,
+    noticed: i64,
     device: &'a str,
     address: &'a str,
     other_device: &'a str,
@@ -156,38 +159,42 @@ async fn dashboard(request: HttpRequest, ready: web::Data<Ready>) -> HttpRespons
     match ready.making {
         Making::Constant => response.body(ready.body.clone()),
         Making::Rendered => {
-            let [last_sign_in, sign_in_ends] = [0, 1].map(|index| Cow::Borrowed(&ready.moments[index]));
-            response.body(render(&ready, last_sign_in, sign_in_ends, "127.0.0.1".into()))
+            let moments = ready.moments.iter().map(Cow::Borrowed).collect();
+            response.body(render(&ready, moments, "127.0.0.1".into()))
         }
         Making::Made => {
             let now = ready.clock.now();
-            let [last_sign_in, sign_in_ends] =
-                [0, 1].map(|index| Cow::Owned(DisplayTime::new(ready.times[index], now)));
+            let moments = ready.times.iter().map(|time| Cow::Owned(DisplayTime::new(*time, now))).collect();
             let address = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
-            response.body(render(&ready, last_sign_in, sign_in_ends, address.into()))
+            response.body(render(&ready, moments, address.into()))
         }
     }
 }
 
-fn render<'a>(
-    ready: &'a Ready,
-    last_sign_in: Cow<'a, DisplayTime>,
-    sign_in_ends: Cow<'a, DisplayTime>,
-    address: Cow<'a, str>,
-) -> String {
+/// Makes the page; its last time says when the sign-in ends, and one before it when the last sign-in was.
+fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address: Cow<'a, str>) -> String {
+    let sign_in_ends = moments.pop().unwrap();
     let name = "Ada Lovelace";
     let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard" };
+    let layout = Layout {
+        stylesheet: &ready.page.stylesheet,
+        icon: &ready.page.icon,
+        nav: Some(nav),
+        notice: None,
+        ends_soon: None,
+        theft: None,
+        here: "",
+    };
     let page = DashboardPage {
-        layout: Layout { stylesheet: &ready.page.stylesheet, icon: &ready.page.icon, nav: Some(nav), ends_soon: None },
+        layout,
         full_name: name,
         email: super::client::EMAIL,
         welcome_back: false,
-        last_sign_in: Some(last_sign_in),
+        last_sign_in: moments.pop(),
         device: "Chrome on Linux",
         address,
         kept: true,
         sign_in_ends,
-        warning: None,
     };
     page.render().unwrap()
 }

@@ -153,8 +153,6 @@ pub struct User {
     pub is_active: bool,
     /// When they last signed in with a password.
     pub last_login_at: Option<OffsetDateTime>,
-    /// When one of their sign-ins was last found in two hands.
-    pub theft_noticed_at: Option<OffsetDateTime>,
 }
 
 #[cfg(test)]

@@ -14,10 +14,13 @@ use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, users};
 
 /// What came of a wish to end a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevokeOutcome {
     /// It has ended, by this wish or before.
-    Ended,
+    Ended {
+        /// The browser it was begun in, as it named itself.
+        user_agent: String,
+    },
     /// The user has no such session; somebody else may have.
     NotFound,
 }
@@ -85,11 +88,11 @@ impl Sessions {
         let (user, because) = (acting.user().id, EndReason::RevokedOnAnotherDevice);
         let event = Event::of_end(because, user, client, self.now());
         self.act(acting, move |connection| {
-            if sessions::find(connection, id)?.is_none_or(|session| session.user_id != user) {
+            let Some(session) = sessions::find(connection, id)?.filter(|session| session.user_id == user) else {
                 return Ok((RevokeOutcome::NotFound, Vec::new()));
-            }
+            };
             let ended = sessions::end(connection, &Which::These(vec![id]), because, &event)?;
-            Ok((RevokeOutcome::Ended, announced(&ended)))
+            Ok((RevokeOutcome::Ended { user_agent: session.user_agent }, announced(&ended)))
         })
         .await
     }

@@ -96,18 +96,23 @@ impl Identity {
 
     /// Makes the same identity for another access token; what no page has told yet goes with it.
     pub(super) fn renewed(&self, access: AccessToken) -> Self {
-        self.reread(self.user.clone(), access, self.read())
+        self.with(self.user.clone(), self.theft.clone(), access, self.read())
     }
 
-    /// Makes the same identity for another access token, with the user as they were read just now.
-    pub(super) fn reread(&self, user: User, access: AccessToken, read: Reading) -> Self {
+    /// Makes the same identity for another access token, with the user, and what they are to be warned of, as they were
+    /// read just now.
+    pub(super) fn reread(&self, user: User, theft: Option<Theft>, access: AccessToken, read: Reading) -> Self {
+        self.with(user, theft.map(Box::new), access, read)
+    }
+
+    fn with(&self, user: User, theft: Option<Box<Theft>>, access: AccessToken, read: Reading) -> Self {
         Self {
             user,
             session: access.session,
             access_issued_at: access.issued_at.unix_timestamp(),
             access_expires_at: access.expires_at.unix_timestamp(),
             authenticated_at: access.authenticated_at.unix_timestamp(),
-            theft: self.theft.clone(),
+            theft,
             away_from: AtomicI64::new(self.away_from.swap(0, Ordering::Relaxed)),
             noted: AtomicU32::new(self.noted.load(Ordering::Relaxed)),
             form_token: OnceLock::new(),
@@ -163,7 +168,7 @@ impl Identity {
         moment(self.expires_at)
     }
 
-    /// Returns the theft that this session is the first after: its user is to be warned.
+    /// Returns the theft that every page of the user warns of, until they have taken note of it.
     pub fn theft(&self) -> Option<&Theft> {
         self.theft.as_deref()
     }

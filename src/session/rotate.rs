@@ -62,14 +62,14 @@ impl Sessions {
                 return self.issue(identity.renewed(access), &after, Some(&refresh)).map(Some);
             }
             let (id, read) = (session.id, self.reading());
-            let found = self.parts.database.read(move |connection| sessions::find_with_user(connection, id)).await?;
-            let Some((found, user)) = found.filter(|(_, user)| user.is_active) else { return Ok(None) };
+            let found = self.parts.database.read(move |connection| Self::find_with_theft(connection, id, now)).await?;
+            let Some((found, user, theft)) = found.filter(|(_, user, _)| user.is_active) else { return Ok(None) };
             transition = decide(Some(&found), &presented, &circumstances).after_lost_swap();
             session = found;
             if transition.decision.opens() && transition.effect == Effect::Stays {
                 // Read just now: what changed meanwhile is in it.
                 let access = self.access_token(&session, now);
-                let identity = identity.reread(user, access, read);
+                let identity = identity.reread(user, theft, access, read);
                 return self.issue(identity, &session, None).map(Some);
             }
         }

@@ -13,6 +13,7 @@ use crate::domain::id::SessionId;
 use crate::domain::session::{EndReason, Session};
 use crate::domain::user::{Email, User};
 use crate::mail::messages::{TheftNotice, TimeWords, theft_notice};
+use crate::store::changes::Change;
 use crate::store::outbox::{self, NewMail};
 use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, events, users};
@@ -33,26 +34,33 @@ const UNTOLD_AT_ONCE: i64 = 100;
 const NO_ADDRESS: &str = "unknown address";
 
 impl Sessions {
-    /// Reads a session, its user, and the theft that it is the first session after.
+    /// Reads a session, its user, and the theft that its pages warn of: the last one, until somebody has taken note of it.
     pub(super) fn find_with_theft(
         connection: &mut Connection,
         id: SessionId,
         now: OffsetDateTime,
     ) -> Result<Option<(Session, User, Option<Theft>)>, StoreError> {
-        let Some((session, user)) = sessions::find_with_user(connection, id)? else { return Ok(None) };
+        let Some((session, user, noticed)) = sessions::find_with_user(connection, id)? else { return Ok(None) };
         let since = now - THEFT_WARNING;
-        let warned = user.theft_noticed_at.is_some_and(|at| at >= since && at <= session.created_at);
-        let theft = if warned { events::theft_before_sign_in(connection, user.id, id, since)? } else { None };
+        let warned = noticed.is_some_and(|at| at >= since);
+        let theft = if warned { events::last_theft(connection, user.id, since)? } else { None };
         Ok(Some((session, user, theft)))
     }
 
-    /// Returns the last theft of one of the user's sessions, if it is recent enough to warn of.
+    /// Ends the warning of the thefts that were noticed up to `noticed`, on every device of the user, because they have
+    /// taken note of them. What happened stays in the audit trail, and in the mail that told of it.
     ///
     /// # Errors
-    /// If the database has no answer.
-    pub async fn recent_theft(&self, identity: &Identity, now: OffsetDateTime) -> Result<Option<Theft>, SessionError> {
-        let (user, since) = (identity.user().id, now - THEFT_WARNING);
-        Ok(self.parts.database.read(move |connection| events::last_theft(connection, user, since)).await?)
+    /// `SignedOut` if the session has ended; if the database cannot write. Then the warning stays.
+    pub async fn acknowledge_theft(&self, acting: &Identity, noticed: OffsetDateTime) -> Result<(), SessionError> {
+        let user = acting.user().id;
+        self.act(acting, move |connection| {
+            users::acknowledge_theft(connection, user, noticed)?;
+            Ok(((), vec![Change::User(user)]))
+        })
+        .await?;
+        tracing::info!(session = %acting.session(), %user, "the warning of a theft was taken note of");
+        Ok(())
     }
 
     /// Ends a session for what one of its tokens showed, with its event, in one transaction; `false` if the row has moved
@@ -88,7 +96,11 @@ impl Sessions {
                         tracing::info!(user = %owner, "the user is not told by mail: their address has had its mails");
                     }
                 }
-                let changes = super::end::announced(&ended);
+                let mut changes = super::end::announced(&ended);
+                if replayed {
+                    // The pages of all other devices warn of it from now on.
+                    changes.push(Change::User(owner));
+                }
                 Ok((!ended.is_empty(), changes))
             })
             .await?;
@@ -108,12 +120,13 @@ impl Sessions {
         let during = now - UNTOLD_UNTIL..now - UNTOLD_AFTER;
         let found = self.parts.database.read_blocking(move |connection| {
             let users = users::untold_of_theft(connection, during, UNTOLD_AT_ONCE)?;
-            let theft = |user: User| Ok((events::last_theft(connection, user.id, now - THEFT_WARNING)?, user));
+            let since = now - THEFT_WARNING;
+            let theft =
+                |(user, noticed): (User, _)| Ok((events::last_theft(connection, user.id, since)?, user, noticed));
             users.into_iter().map(theft).collect::<Result<Vec<_>, StoreError>>()
         })?;
         let mut queued = 0;
-        for (theft, user) in found {
-            let Some(noticed) = user.theft_noticed_at else { continue };
+        for (theft, user, noticed) in found {
             let notice = theft.and_then(|theft| self.theft_notice(&user, &theft, now));
             let id = user.id;
             queued += self.parts.database.write_blocking(move |connection| match notice {

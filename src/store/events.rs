@@ -9,13 +9,12 @@ use super::error::StoreError;
 use super::schema::auth_events;
 use super::times::{moment, seconds};
 use crate::domain::event::{Event, EventType, PastEvent, Theft, Window};
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::UserId;
 
 /// The column `details`, read back; what an event does not have is empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct StoredDetails {
-    session: String,
     address: String,
     user_agent: String,
     reason: String,
@@ -96,48 +95,17 @@ pub fn last_theft(
     user: UserId,
     since: OffsetDateTime,
 ) -> Result<Option<Theft>, StoreError> {
-    Ok(newest_theft(connection, user, since)?.map(|(_, theft)| theft))
-}
-
-/// Returns the theft that `session` is the first sign-in after, if there is one.
-///
-/// # Errors
-/// If the database cannot read.
-pub fn theft_before_sign_in(
-    connection: &mut Connection,
-    user: UserId,
-    session: SessionId,
-    since: OffsetDateTime,
-) -> Result<Option<Theft>, StoreError> {
-    let Some((id, theft)) = newest_theft(connection, user, since)? else { return Ok(None) };
-    let next = auth_events::table
-        .filter(auth_events::user_id.eq(user.0))
-        .filter(auth_events::id.gt(id))
-        .filter(auth_events::event_type.eq(EventType::SignedIn.as_str()))
-        .order(auth_events::id.asc())
-        .select(auth_events::details)
-        .first::<String>(connection)
-        .optional()?;
-    let is_next = next.is_some_and(|details| StoredDetails::read(&details).session == session.to_string());
-    Ok(is_next.then_some(theft))
-}
-
-fn newest_theft(
-    connection: &mut Connection,
-    user: UserId,
-    since: OffsetDateTime,
-) -> Result<Option<(i64, Theft)>, StoreError> {
     let row = auth_events::table
         .filter(auth_events::user_id.eq(user.0))
         .filter(auth_events::event_type.eq(EventType::RefreshTokenReplayed.as_str()))
         .filter(auth_events::created_at.ge(seconds(since)))
         .order(auth_events::id.desc())
-        .select((auth_events::id, auth_events::details, auth_events::created_at))
-        .first::<(i64, String, i64)>(connection)
+        .select((auth_events::details, auth_events::created_at))
+        .first::<(String, i64)>(connection)
         .optional()?;
-    row.map(|(id, details, at)| {
+    row.map(|(details, at)| {
         let StoredDetails { address, user_agent, other_address, other_user_agent, .. } = StoredDetails::read(&details);
-        Ok((id, Theft { at: moment(at)?, address, user_agent, other_address, other_user_agent }))
+        Ok(Theft { at: moment(at)?, address, user_agent, other_address, other_user_agent })
     })
     .transpose()
 }

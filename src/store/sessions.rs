@@ -108,18 +108,22 @@ pub fn find(connection: &mut Connection, id: SessionId) -> Result<Option<Session
     row.map(Session::try_from).transpose()
 }
 
+/// A row, the user it belongs to, and when one of their sign-ins was found in two hands, unless they have taken note of it.
+pub type WithUser = (Session, User, Option<OffsetDateTime>);
+
 /// Returns a row with the user it belongs to.
 ///
 /// # Errors
 /// If the database cannot read.
-pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Option<(Session, User)>, StoreError> {
+pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Option<WithUser>, StoreError> {
     let row = sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(id.to_string()))
-        .select((SessionRow::as_select(), UserRow::as_select()))
-        .get_result::<(SessionRow, UserRow)>(connection)
+        .select((SessionRow::as_select(), UserRow::as_select(), users::theft_noticed_at))
+        .get_result::<(SessionRow, UserRow, Option<i64>)>(connection)
         .optional()?;
-    row.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
+    row.map(|(session, user, noticed)| Ok((session.try_into()?, user.try_into()?, noticed.map(moment).transpose()?)))
+        .transpose()
 }
 
 /// Returns a row, and keeps it from being changed by anybody else until the transaction ends.

@@ -22,7 +22,6 @@ pub(super) struct UserRow {
     role: String,
     is_active: bool,
     last_login_at: Option<i64>,
-    theft_noticed_at: Option<i64>,
 }
 
 impl TryFrom<UserRow> for User {
@@ -36,7 +35,6 @@ impl TryFrom<UserRow> for User {
             role: Role::from(row.role),
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
-            theft_noticed_at: row.theft_noticed_at.map(moment).transpose()?,
         })
     }
 }
@@ -115,7 +113,6 @@ fn insert_as(
             role,
             is_active: true,
             last_login_at: None,
-            theft_noticed_at: None,
         })),
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
         Err(error) => Err(error.into()),
@@ -210,6 +207,17 @@ pub fn theft_noticed(connection: &mut Connection, user: UserId, now: OffsetDateT
     Ok(())
 }
 
+/// Writes down that a user has taken note of the thefts that were noticed up to `noticed`; of a later one they know nothing
+/// yet.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn acknowledge_theft(connection: &mut Connection, user: UserId, noticed: OffsetDateTime) -> Result<(), StoreError> {
+    let known = users::table.find(user.0).filter(users::theft_noticed_at.le(seconds(noticed)));
+    diesel::update(known).set(users::theft_noticed_at.eq(None::<i64>)).execute(connection)?;
+    Ok(())
+}
+
 /// Writes down that a user was told by mail of the thefts that were noticed up to `noticed`.
 ///
 /// # Errors
@@ -230,7 +238,8 @@ pub fn tell_of_theft(connection: &mut Connection, user: UserId, noticed: OffsetD
     Ok(diesel::update(user).set(users::theft_told_at.eq(seconds(noticed))).execute(connection)? == 1)
 }
 
-/// Returns at most `limit` users with a theft that was noticed in `during` and that no mail has told them of.
+/// Returns at most `limit` users with a theft that was noticed in `during` and that no mail has told them of, and when that
+/// was.
 ///
 /// # Errors
 /// If the database cannot read.
@@ -238,7 +247,7 @@ pub fn untold_of_theft(
     connection: &mut Connection,
     during: std::ops::Range<OffsetDateTime>,
     limit: i64,
-) -> Result<Vec<User>, StoreError> {
+) -> Result<Vec<(User, OffsetDateTime)>, StoreError> {
     let untold = users::theft_told_at.is_null().or(users::theft_told_at.lt(users::theft_noticed_at).assume_not_null());
     let rows = users::table
         .filter(users::theft_noticed_at.ge(seconds(during.start)))
@@ -246,7 +255,7 @@ pub fn untold_of_theft(
         .filter(untold)
         .order(users::theft_noticed_at)
         .limit(limit)
-        .select(UserRow::as_select())
-        .load(connection)?;
-    rows.into_iter().map(User::try_from).collect()
+        .select((UserRow::as_select(), users::theft_noticed_at.assume_not_null()))
+        .load::<(UserRow, i64)>(connection)?;
+    rows.into_iter().map(|(user, noticed)| Ok((user.try_into()?, moment(noticed)?))).collect()
 }

@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 use crate::crypto::SignedValues;
 use crate::domain::id::{FormId, SessionId};
 use crate::session::{IssuedTokens, Presented, SolePair};
+use crate::web::notice::Notice;
 
 /// Cookies of one name that are looked at: every one costs a hash, and a browser keeps 180 of a site at most, so nobody
 /// who plants cookies can put more of them before a good one.
@@ -26,28 +27,51 @@ pub(crate) struct CookieJar {
     form: &'static str,
 }
 
-/// A browser that is not signed in, and the session that its user has just ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A browser that is not signed in, and what a page has still to tell its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FormCookie {
     /// What its forms are bound to.
     pub(crate) id: FormId,
     /// A session whose end is still to be told on the sign-in page.
     pub(crate) ended: Option<SessionId>,
+    /// What the next page says once.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl FormCookie {
-    fn encode(self) -> String {
-        match self.ended {
-            Some(ended) => format!("{}.{ended}", self.id),
-            None => self.id.to_string(),
+    /// Names a browser that has nothing to be told.
+    pub(crate) fn new(id: FormId) -> Self {
+        Self { id, ended: None, notice: None }
+    }
+
+    /// Writes `id`, `id.session`, or `id..notice` and `id.session.notice`, which the version before takes for no cookie.
+    fn encode(&self) -> String {
+        let mut text = self.id.to_string();
+        if self.ended.is_some() || self.notice.is_some() {
+            text.push('.');
         }
+        if let Some(ended) = self.ended {
+            text.push_str(&ended.to_string());
+        }
+        if let Some(notice) = &self.notice {
+            text.push('.');
+            text.push_str(&notice.encode());
+        }
+        text
     }
 
     fn decode(text: &str) -> Option<Self> {
-        match text.split_once('.') {
-            Some((id, ended)) => Some(Self { id: id.parse().ok()?, ended: Some(ended.parse().ok()?) }),
-            None => Some(Self { id: text.parse().ok()?, ended: None }),
-        }
+        let mut parts = text.splitn(3, '.');
+        let id = parts.next()?.parse().ok()?;
+        let ended = match parts.next() {
+            None | Some("") => None,
+            Some(ended) => Some(ended.parse().ok()?),
+        };
+        let notice = match parts.next() {
+            None => None,
+            Some(notice) => Some(Notice::decode(notice)?),
+        };
+        Some(Self { id, ended, notice })
     }
 }
 
@@ -83,14 +107,17 @@ impl CookieJar {
         presented
     }
 
-    /// Reads the cookies of a request that has one access token and at most one refresh token, as nearly every one has.
-    pub(crate) fn sole<'a>(&self, headers: &'a HeaderMap) -> Option<SolePair<'a>> {
-        let (mut access, mut refresh) = (None, None);
+    /// Reads the cookies of a request that has one access token, at most one refresh token, as nearly every one has, and at
+    /// most one form cookie, which comes beside them, unverified.
+    pub(crate) fn sole<'a>(&self, headers: &'a HeaderMap) -> Option<(SolePair<'a>, Option<&'a [u8]>)> {
+        let (mut access, mut refresh, mut form) = (None, None, None);
         for (name, value) in pairs(headers) {
             let found = if name == self.access.as_bytes() {
                 &mut access
             } else if name == self.refresh.as_bytes() {
                 &mut refresh
+            } else if name == self.form.as_bytes() {
+                &mut form
             } else {
                 continue;
             };
@@ -98,7 +125,7 @@ impl CookieJar {
                 return None;
             }
         }
-        Some(SolePair { access: access?, refresh })
+        Some((SolePair { access: access?, refresh }, form))
     }
 
     /// Reads the form cookie: the first that we signed.
@@ -106,7 +133,12 @@ impl CookieJar {
         pairs(headers)
             .filter(|(name, _)| *name == self.form.as_bytes())
             .take(CANDIDATES)
-            .find_map(|(_, value)| FormCookie::decode(&signed.verify(std::str::from_utf8(value).ok()?)?))
+            .find_map(|(_, value)| Self::verified_form(value, signed))
+    }
+
+    /// Reads the value of a form cookie, if we signed it.
+    pub(crate) fn verified_form(value: &[u8], signed: &SignedValues) -> Option<FormCookie> {
+        FormCookie::decode(&signed.verify(std::str::from_utf8(value).ok()?)?)
     }
 
     /// Writes the cookies of a session that began or was renewed.
@@ -126,7 +158,7 @@ impl CookieJar {
     }
 
     /// Writes the form cookie, or takes it away.
-    pub(crate) fn set_form(&self, headers: &mut HeaderMap, form: Option<FormCookie>, signed: &SignedValues) {
+    pub(crate) fn set_form(&self, headers: &mut HeaderMap, form: Option<&FormCookie>, signed: &SignedValues) {
         match form {
             Some(form) => match signed.sign(&form.encode()) {
                 Ok(value) => self.append(headers, self.form, &value, None),
@@ -216,6 +248,25 @@ mod tests {
     fn a_header_full_of_cookies_costs_a_bounded_number_of_hashes() {
         let header = "__Host-keep_signed_in=x; ".repeat(1000);
         assert_eq!(read(header.as_bytes()).1.len(), CANDIDATES);
+    }
+
+    #[test]
+    fn a_form_cookie_brings_back_what_it_was_given() {
+        let id = FormId::from_bytes([7; 16]);
+        let session = SessionId::new(OffsetDateTime::UNIX_EPOCH, [3; 10]);
+        for (ended, notice) in [
+            (None, None),
+            (Some(session), None),
+            (None, Some(Notice::OthersSignedOut(2))),
+            (Some(session), Some(Notice::TheftAcknowledged)),
+        ] {
+            let form = FormCookie { id, ended, notice };
+            assert_eq!(FormCookie::decode(&form.encode()), Some(form));
+        }
+        assert_eq!(FormCookie::new(id).encode(), id.to_string());
+        for broken in ["", ".", &format!("{id}.x"), &format!("{id}..x"), &format!("{id}...theft-")] {
+            assert_eq!(FormCookie::decode(broken), None, "{broken}");
+        }
     }
 
     #[test]

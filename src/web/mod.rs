@@ -10,6 +10,7 @@ mod forms;
 mod health;
 mod local_path;
 mod middleware;
+mod notice;
 mod pages;
 mod plain_answer;
 mod request_auth;

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use super::cookies::FormCookie;
 use super::error::WebError;
+use super::notice::Notice;
 use super::site::Site;
 use crate::crypto::{FormBinding, random_bytes};
 use crate::domain::id::{FormId, SessionId};
@@ -28,6 +29,8 @@ pub(crate) enum AuthChange {
     SignedOut(SessionId),
     /// The page told why a session ended; it need not be told again.
     ToldWhy,
+    /// Something else was done, which the next page confirms.
+    Done(Notice),
 }
 
 impl AuthChange {
@@ -57,7 +60,7 @@ struct Inner {
 }
 
 /// The form cookie that a page of this request needs, where the browser brought none.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct NewFormCookie(pub(crate) FormCookie);
 
 impl RequestAuth {
@@ -97,8 +100,13 @@ impl RequestAuth {
     }
 
     /// Returns the form cookie that the browser brought.
-    pub(crate) fn form(&self) -> Option<FormCookie> {
-        self.0.form
+    pub(crate) fn form(&self) -> Option<&FormCookie> {
+        self.0.form.as_ref()
+    }
+
+    /// Returns what this page says once.
+    pub(crate) fn notice(&self) -> Option<&Notice> {
+        self.form().and_then(|form| form.notice.as_ref())
     }
 
     /// Returns what the forms of this page are bound to; a browser that has no form cookie yet gets one with the answer.
@@ -109,26 +117,26 @@ impl RequestAuth {
         if let Some(identity) = self.identity() {
             return Ok(FormBinding::Session(identity.session()));
         }
-        if let Some(form) = self.0.form {
+        if let Some(form) = self.form() {
             return Ok(FormBinding::Browser(form.id));
         }
-        let made = request.extensions().get::<NewFormCookie>().copied();
-        let made = match made {
-            Some(made) => made,
+        let made = request.extensions().get::<NewFormCookie>().map(|made| made.0.id);
+        let id = match made {
+            Some(id) => id,
             None => {
-                let made = NewFormCookie(FormCookie { id: fresh_form_id()?, ended: None });
-                request.extensions_mut().insert(made);
-                made
+                let id = fresh_form_id()?;
+                request.extensions_mut().insert(NewFormCookie(FormCookie::new(id)));
+                id
             }
         };
-        Ok(FormBinding::Browser(made.0.id))
+        Ok(FormBinding::Browser(id))
     }
 
     /// Returns what a form that this browser sends must be bound to, if it holds anything to bind to.
     pub(crate) fn presented_binding(&self) -> Option<FormBinding> {
         match self.identity() {
             Some(identity) => Some(FormBinding::Session(identity.session())),
-            None => self.0.form.map(|form| FormBinding::Browser(form.id)),
+            None => self.form().map(|form| FormBinding::Browser(form.id)),
         }
     }
 }

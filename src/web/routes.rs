@@ -62,6 +62,7 @@ pub static ROUTES: &[Route] = &[
     route("/devices", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::devices))),
     route("/devices/others/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke_others))),
     route("/devices/{id}/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke))),
+    route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
     route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::account))),
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),

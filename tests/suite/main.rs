@@ -39,6 +39,7 @@ mod model;
 mod node_commands;
 mod node_keys;
 mod nodes;
+mod notices;
 mod other_keys;
 mod outages;
 mod outbox;

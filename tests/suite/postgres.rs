@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 37] = [
+const SUBJECTS: [&str; 40] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -23,6 +23,7 @@ const SUBJECTS: [&str; 37] = [
     "devices::",
     "double_click::",
     "fields::",
+    "first_account::",
     "hands_on_sql::",
     "hang_up::",
     "json::",
@@ -30,9 +31,11 @@ const SUBJECTS: [&str; 37] = [
     "keys::",
     "kill::",
     "losses::",
+    "mail_relay::",
     "model::on_disk::",
     "node_commands::",
     "node_keys::",
+    "notices::",
     "other_keys::",
     "outages::",
     "outbox::",

@@ -3,15 +3,17 @@
 //! [`Sessions`]: crate::session::Sessions
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::domain::client::Client;
 use crate::domain::id::SessionId;
 use crate::session::{Authenticated, DecisionLog, Pending, SessionError};
-use crate::web::cookies::FormCookie;
+use crate::web::cookies::{CookieJar, FormCookie};
 use crate::web::extract::client_info::{address, client};
 use crate::web::fault_log::lost_nothing;
+use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, NewFormCookie, RequestAuth, fresh_form_id};
 use crate::web::site::Site;
 
@@ -19,6 +21,8 @@ use crate::web::site::Site;
 pub(crate) struct Arrived {
     auth: RequestAuth,
     pending: Option<(Box<Pending>, Client)>,
+    /// Whether the request asks for something to be shown.
+    reads: bool,
 }
 
 /// Tells whether a request belongs to nobody: a cache must never hold a cookie, and a probe has none.
@@ -30,14 +34,17 @@ pub(crate) fn is_for_nobody(path: &str) -> bool {
 /// The way in of nearly every request: by an access token that this process has verified before.
 pub(crate) fn recognize(site: &web::Data<Site>, request: &ServiceRequest) -> Option<Arrived> {
     let now = site.sessions.now();
-    let identity = site.sessions.recognize(site.jar.sole(request.headers())?, now)?;
+    let (pair, form) = site.jar.sole(request.headers())?;
+    let identity = site.sessions.recognize(pair, now)?;
     if site.debug_auth {
         tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
     }
     let address = address(request.request(), &site.trusted_proxies);
-    let auth = RequestAuth::new(site.clone(), now, address, Authenticated::signed_in(identity), None);
+    // Whoever is signed in has one only between an act and the page that confirms it.
+    let form = form.and_then(|value| CookieJar::verified_form(value, &site.form_cookie));
+    let auth = RequestAuth::new(site.clone(), now, address, Authenticated::signed_in(identity), form);
     request.extensions_mut().insert(auth.clone());
-    Some(Arrived { auth, pending: None })
+    Some(Arrived { auth, pending: None, reads: request.method() == Method::GET })
 }
 
 /// The way in of the others.
@@ -59,7 +66,8 @@ pub(crate) async fn authenticate(site: &web::Data<Site>, request: &ServiceReques
     if let Some(pending) = &pending {
         request.extensions_mut().insert(Renewal { generation: pending.generation() });
     }
-    Ok(Arrived { auth, pending: pending.map(|pending| (pending, client)) })
+    let reads = request.method() == Method::GET;
+    Ok(Arrived { auth, pending: pending.map(|pending| (pending, client)), reads })
 }
 
 /// What the answer to a request will do to its refresh token.
@@ -85,13 +93,13 @@ pub(crate) async fn finish<B>(
     new_form: Option<NewFormCookie>,
     response: &mut HttpResponse<B>,
 ) {
-    let Arrived { auth, pending } = arrived;
+    let Arrived { auth, pending, reads } = arrived;
     let change = AuthChange::detach(response);
     if change.is_none() && response.status() == StatusCode::SERVICE_UNAVAILABLE {
         // Nothing was decided, so the next try must find every cookie as this one did, the form's included.
         return;
     }
-    let mut form = auth.form().or(new_form.map(|NewFormCookie(form)| form));
+    let mut form = auth.form().cloned().or(new_form.map(|NewFormCookie(form)| form));
     match change {
         Some(AuthChange::SignedIn(tokens)) => {
             // Whoever signs in starts with nothing that was there before.
@@ -103,8 +111,13 @@ pub(crate) async fn finish<B>(
             site.jar.clear_tokens(response.headers_mut());
         }
         change => {
-            if let Some(AuthChange::ToldWhy) = change {
-                form = form.map(|form| FormCookie { ended: None, ..form });
+            if reads && auth.notice().is_some() && is_page(response) {
+                form = after_notice(&auth, form);
+            }
+            match change {
+                Some(AuthChange::ToldWhy) => form = form.map(|form| FormCookie { ended: None, ..form }),
+                Some(AuthChange::Done(notice)) => form = with_notice(form, notice),
+                _ => {}
             }
             if let Some((pending, client)) = pending {
                 match site.sessions.finish(*pending, &client).await {
@@ -116,25 +129,43 @@ pub(crate) async fn finish<B>(
             }
         }
     }
-    if form != auth.form() {
-        site.jar.set_form(response.headers_mut(), form, &site.form_cookie);
+    if form.as_ref() != auth.form() {
+        site.jar.set_form(response.headers_mut(), form.as_ref(), &site.form_cookie);
     }
 }
 
+/// Tells whether an answer is a page that was asked for, and so one that says what there is to say once.
+fn is_page<B>(response: &HttpResponse<B>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    response.status() == StatusCode::OK && kind.starts_with("text/html")
+}
+
+/// Takes away what was said: whoever is signed in has no other use for the cookie.
+fn after_notice(auth: &RequestAuth, form: Option<FormCookie>) -> Option<FormCookie> {
+    if auth.identity().is_some() { None } else { form.map(|form| FormCookie { notice: None, ..form }) }
+}
+
+/// Lets the next page say what was done.
+fn with_notice(before: Option<FormCookie>, notice: Notice) -> Option<FormCookie> {
+    let form = before.or_else(|| fresh_form_id().ok().map(FormCookie::new))?;
+    Some(FormCookie { notice: Some(notice), ..form })
+}
+
 /// Lets the next sign-in page tell of the end of `session`.
-fn sign_out_form(before: Option<FormCookie>, session: SessionId) -> Option<FormCookie> {
+fn sign_out_form(before: Option<&FormCookie>, session: SessionId) -> Option<FormCookie> {
     let id = match before {
         Some(form) => form.id,
         None => fresh_form_id().ok()?,
     };
-    Some(FormCookie { id, ended: Some(session) })
+    Some(FormCookie { id, ended: Some(session), notice: None })
 }
 
 /// Tells whether an answer may have to carry a cookie.
 pub(crate) fn owes_something<B>(
     arrived: &Arrived,
-    new_form: Option<NewFormCookie>,
+    new_form: Option<&NewFormCookie>,
     response: &HttpResponse<B>,
 ) -> bool {
-    arrived.pending.is_some() || new_form.is_some() || response.extensions().contains::<Option<AuthChange>>()
+    let told = arrived.auth.notice().is_some();
+    told || arrived.pending.is_some() || new_form.is_some() || response.extensions().contains::<Option<AuthChange>>()
 }

@@ -79,8 +79,8 @@ async fn handle(
     match next.call(request).await {
         Ok(response) => {
             let mut response = response.map_into_boxed_body();
-            let new_form = response.request().extensions().get::<NewFormCookie>().copied();
-            if owes_something(&arrived, new_form, response.response()) {
+            let new_form = response.request().extensions().get::<NewFormCookie>().cloned();
+            if owes_something(&arrived, new_form.as_ref(), response.response()) {
                 Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;
             }
             Ok(answer(&site, response))

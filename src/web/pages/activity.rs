@@ -1,7 +1,7 @@
 //! `/activity`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use time::OffsetDateTime;
 
@@ -44,6 +44,7 @@ pub(crate) struct Query {
 
 /// `GET /activity`.
 pub(crate) async fn get(
+    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     user: CurrentUser,
@@ -65,8 +66,9 @@ pub(crate) async fn get(
     let newer = newest.filter(|_| matches!(window, Window::Before(_)) || (matches!(window, Window::After(_)) && more));
     let older = oldest.filter(|_| matches!(window, Window::After(_)) || more);
     let now = auth.now();
+    let here = request.uri().path_and_query().map_or("/activity", |here| here.as_str());
     let page = ActivityPage {
-        layout: Layout::new(&site, Some(&auth), "activity"),
+        layout: Layout::new(&site, Some(&auth), "activity").at(here),
         events: events.iter().map(|event| row(event, now)).collect(),
         newer: newer.map(|id| format!("/activity?after={id}")),
         older: older.map(|id| format!("/activity?before={id}")),

@@ -6,7 +6,6 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::render;
-use super::theft_warning::TheftWarning;
 use crate::display::time::DisplayTime;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
@@ -25,7 +24,6 @@ struct DashboardPage<'a> {
     address: String,
     kept: bool,
     sign_in_ends: DisplayTime,
-    warning: Option<TheftWarning>,
 }
 
 /// `GET /dashboard`.
@@ -48,7 +46,6 @@ pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpR
         address: auth.address().map(|address| address.to_string()).unwrap_or_default(),
         kept: identity.is_kept(),
         sign_in_ends: DisplayTime::new(identity.expires_at(), now),
-        warning: identity.theft().map(|theft| TheftWarning::new(theft, now)),
     };
     render(StatusCode::OK, &page)
 }

@@ -5,7 +5,6 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::theft_warning::TheftWarning;
 use super::{render, see_other};
 use crate::crypto::FormBinding;
 use crate::display::device::device;
@@ -16,6 +15,7 @@ use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
+use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
 
@@ -25,7 +25,6 @@ struct DevicesPage<'a> {
     layout: Layout<'a>,
     form_token: String,
     devices: Vec<DeviceRow>,
-    warning: Option<TheftWarning>,
 }
 
 /// One sign-in in words.
@@ -45,7 +44,6 @@ pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentU
     let now = auth.now();
     let own = user.identity();
     let devices = site.sessions.devices(own, now).await?;
-    let theft = site.sessions.recent_theft(own, now).await?;
     let page = DevicesPage {
         layout: Layout::new(&site, Some(&auth), "devices"),
         form_token: site.form_tokens.token(FormBinding::Session(own.session()))?,
@@ -62,7 +60,6 @@ pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentU
                 address: session.address,
             })
             .collect(),
-        warning: theft.map(|theft| TheftWarning::new(&theft, now)),
     };
     render(StatusCode::OK, &page)
 }
@@ -82,7 +79,9 @@ pub(crate) async fn revoke(
         return Ok(AuthChange::SignedOut(id).attach(see_other("/login")));
     }
     match site.sessions.revoke(user.identity(), id, &client).await? {
-        RevokeOutcome::Ended => Ok(see_other("/devices")),
+        RevokeOutcome::Ended { user_agent } => {
+            Ok(AuthChange::Done(Notice::DeviceSignedOut(device(&user_agent))).attach(see_other("/devices")))
+        }
         RevokeOutcome::NotFound => Err(WebError::NotFound),
     }
 }
@@ -94,6 +93,6 @@ pub(crate) async fn revoke_others(
     ClientInfo(client): ClientInfo,
     _form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
-    site.sessions.revoke_others(user.identity(), &client).await?;
-    Ok(see_other("/devices"))
+    let ended = site.sessions.revoke_others(user.identity(), &client).await?;
+    Ok(AuthChange::Done(Notice::OthersSignedOut(ended)).attach(see_other("/devices")))
 }

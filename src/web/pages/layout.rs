@@ -2,7 +2,9 @@
 
 use time::Duration;
 
+use super::theft_warning::TheftWarning;
 use crate::display::time::DisplayTime;
+use crate::web::notice::Notice;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
@@ -14,7 +16,11 @@ pub(crate) struct Layout<'a> {
     pub(crate) stylesheet: &'a str,
     pub(crate) icon: &'a str,
     pub(crate) nav: Option<Nav<'a>>,
+    pub(crate) notice: Option<String>,
     pub(crate) ends_soon: Option<DisplayTime>,
+    pub(crate) theft: Option<TheftWarning>,
+    /// Where a button of the frame leads back to: this page.
+    pub(crate) here: String,
 }
 
 /// Where a signed-in user can go.
@@ -38,6 +44,22 @@ impl<'a> Layout<'a> {
             (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds())
                 .then(|| DisplayTime::new(end, now))
         });
-        Self { stylesheet: site.assets.stylesheet(), icon: site.assets.icon(), nav, ends_soon }
+        let theft =
+            auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, auth.now())));
+        let asked_back = ends_soon.is_some() || theft.is_some();
+        Self {
+            stylesheet: site.assets.stylesheet(),
+            icon: site.assets.icon(),
+            nav,
+            notice: auth.and_then(RequestAuth::notice).map(Notice::words),
+            ends_soon,
+            theft,
+            here: if asked_back { format!("/{current}") } else { String::new() },
+        }
+    }
+
+    /// Lets the buttons of the frame lead back to this part of the page, and not to its beginning.
+    pub(crate) fn at(self, path_and_query: &str) -> Self {
+        if self.here.is_empty() { self } else { Self { here: path_and_query.to_owned(), ..self } }
     }
 }

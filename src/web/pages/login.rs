@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{Problem, render, see_other};
+use super::{Problem, kept_hint, render, see_other};
 use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
@@ -28,7 +28,7 @@ struct LoginPage<'a> {
     form_token: String,
     email: &'a str,
     keep_signed_in: bool,
-    kept_for: String,
+    kept_hint: String,
     next: &'a str,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
@@ -143,7 +143,7 @@ fn page(
         layout: Layout::new(site, Some(auth), ""),
         email: filled.email,
         keep_signed_in: filled.keep,
-        kept_for: exactly(site.sessions.lifetimes().kept),
+        kept_hint: kept_hint(site.sessions.lifetimes()),
         next: filled.next,
         problems: filled.problems,
         failure: filled.failure,

@@ -18,6 +18,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use askama::Template;
 
+use crate::display::duration::exactly;
+use crate::domain::session::Lifetimes;
+
 pub(crate) use error::ErrorPage;
 pub(crate) use layout::Layout;
 
@@ -32,6 +35,7 @@ pub(crate) mod handlers {
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
     pub(crate) use super::register::{get as registration, post as register};
+    pub(crate) use super::theft_warning::acknowledge as acknowledge_theft;
     pub(crate) use super::token_details::get as token_details;
 }
 
@@ -40,6 +44,17 @@ pub(crate) mod handlers {
 struct Problem {
     field: &'static str,
     message: String,
+}
+
+/// Says how long a kept sign-in lasts, under its checkbox.
+fn kept_hint(lifetimes: &Lifetimes) -> String {
+    let kept = exactly(lifetimes.kept);
+    if lifetimes.idle < lifetimes.kept {
+        let idle = exactly(lifetimes.idle);
+        format!("Stays signed in for up to {kept}; ends after {idle} without a visit. Not on a shared computer.")
+    } else {
+        format!("Stays signed in for up to {kept}. Not on a shared computer.")
+    }
 }
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");

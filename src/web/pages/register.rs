@@ -6,9 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{Problem, render, see_other};
+use super::{Problem, kept_hint, render, see_other};
 use crate::accounts::{self, RegistrationOutcome};
-use crate::display::duration::exactly;
 use crate::domain::id::FormId;
 use crate::domain::password::Password;
 use crate::domain::user::{Email, FullName};
@@ -26,7 +25,7 @@ struct RegisterPage<'a> {
     full_name: &'a str,
     email: &'a str,
     keep_signed_in: bool,
-    kept_for: String,
+    kept_hint: String,
     minimum: usize,
     problems: Vec<Problem>,
     first_account: bool,
@@ -168,7 +167,7 @@ async fn page(
         full_name: filled.full_name,
         email: filled.email,
         keep_signed_in: filled.keep,
-        kept_for: exactly(site.sessions.lifetimes().kept),
+        kept_hint: kept_hint(site.sessions.lifetimes()),
         minimum: site.password_min_length,
         problems: filled.problems,
         first_account,

@@ -111,8 +111,8 @@ fn an_overdue_notice_is_queued_by_one_process_alone() {
         Ok(user.id)
     });
     let during = NOW..NOW + LONGEST_PAUSE;
-    let [found] = scene.rows(move |rows| users::untold_of_theft(rows, during, 10)).try_into().unwrap();
-    assert_eq!(found.id, user);
+    let [(found, noticed)] = scene.rows(move |rows| users::untold_of_theft(rows, during, 10)).try_into().unwrap();
+    assert_eq!((found.id, noticed), (user, NOW));
     let queue = || {
         let notice = new_mail("notice", NOW);
         scene.rows(move |rows| outbox::insert_overdue_theft_notice(rows, user, NOW, &notice, NOW))

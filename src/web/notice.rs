@@ -1,0 +1,77 @@
+//! What the next page says once, after something was done.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Something that was done, to be confirmed on the next page.
+///
+/// It travels in the form cookie, signed, so that any process can show it and none has to keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// The sign-in on another device, named in words, was ended.
+    DeviceSignedOut(String),
+    /// So many sign-ins on other devices were ended.
+    OthersSignedOut(usize),
+    /// The warning of a theft was taken note of.
+    TheftAcknowledged,
+}
+
+impl Notice {
+    /// Writes it with characters that a cookie takes, and without a dot.
+    pub(crate) fn encode(&self) -> String {
+        match self {
+            Self::DeviceSignedOut(device) => format!("device-{}", URL_SAFE_NO_PAD.encode(device)),
+            Self::OthersSignedOut(count) => format!("others-{count}"),
+            Self::TheftAcknowledged => "theft-".to_owned(),
+        }
+    }
+
+    /// Reads what [`Notice::encode`] wrote.
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        match text.split_once('-')? {
+            ("device", name) => {
+                let name = URL_SAFE_NO_PAD.decode(name).ok()?;
+                Some(Self::DeviceSignedOut(String::from_utf8(name).ok()?))
+            }
+            ("others", count) => count.parse().ok().map(Self::OthersSignedOut),
+            ("theft", "") => Some(Self::TheftAcknowledged),
+            _ => None,
+        }
+    }
+
+    /// Says it to the person who did it.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::DeviceSignedOut(device) => format!("{device} is signed out."),
+            Self::OthersSignedOut(0) => "No other device was signed in.".to_owned(),
+            Self::OthersSignedOut(1) => "Your other device is signed out.".to_owned(),
+            Self::OthersSignedOut(count) => format!("Your {count} other devices are signed out."),
+            Self::TheftAcknowledged => {
+                "Thank you. The warning is gone; what happened stays on your activity page.".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_notice_survives_the_way_through_a_cookie() {
+        for notice in [
+            Notice::DeviceSignedOut("Firefox on Linux".to_owned()),
+            Notice::DeviceSignedOut("Grüße; a=b, \"c\" – d.e".to_owned()),
+            Notice::OthersSignedOut(0),
+            Notice::OthersSignedOut(2),
+            Notice::TheftAcknowledged,
+        ] {
+            let text = notice.encode();
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+            assert_eq!(Notice::decode(&text), Some(notice));
+        }
+        for text in ["", "-", "device", "device-!", "device-_w", "others-", "others-x", "theft-x", "later-1"] {
+            assert_eq!(Notice::decode(text), None, "{text}");
+        }
+    }
+}
