@@ -21,16 +21,33 @@ pub struct DisplayTime {
 }
 
 impl DisplayTime {
-    /// Describes `at`, seen from `now`.
+    /// Describes when something happened, seen from `now`: "just now" also where it was noted by a clock that is a little
+    /// ahead, or with the end of its minute.
     ///
     /// In UTC, and it says so: without a script there is no knowing the reader's time zone.
     pub fn new(at: OffsetDateTime, now: OffsetDateTime) -> Self {
-        let ago = from_now(at.unix_timestamp() - now.unix_timestamp());
+        Self::described(at, from_now(seconds_until(at, now)))
+    }
+
+    /// Describes when something ends, seen from `now`.
+    pub fn of_end(at: OffsetDateTime, now: OffsetDateTime) -> Self {
+        let ago = match seconds_until(at, now) {
+            1..=59 => "in less than a minute".to_owned(),
+            seconds => from_now(seconds),
+        };
+        Self::described(at, ago)
+    }
+
+    fn described(at: OffsetDateTime, ago: String) -> Self {
         let at = at.to_offset(UtcOffset::UTC);
         // Only a year past 9999 cannot be written.
         let [iso, words] = [at.format(&Rfc3339), at.format(WORDS)].map(Result::unwrap_or_default);
         Self { iso, words, ago }
     }
+}
+
+fn seconds_until(at: OffsetDateTime, now: OffsetDateTime) -> i64 {
+    at.unix_timestamp() - now.unix_timestamp()
 }
 
 fn from_now(seconds: i64) -> String {
@@ -108,6 +125,22 @@ mod tests {
             (2_592_000, "in 30 days"),
         ] {
             assert_eq!(ago(seconds), words);
+        }
+    }
+
+    #[test]
+    fn what_ends_soon_has_not_just_ended() {
+        let ends = |seconds| DisplayTime::of_end(NOW + Duration::seconds(seconds), NOW).ago;
+        for (seconds, words) in [
+            (0, "just now"),
+            (-59, "just now"),
+            (-60, "1 minute ago"),
+            (1, "in less than a minute"),
+            (59, "in less than a minute"),
+            (60, "in 1 minute"),
+            (2_592_000, "in 30 days"),
+        ] {
+            assert_eq!(ends(seconds), words);
         }
     }
 }

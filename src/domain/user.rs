@@ -153,6 +153,16 @@ pub struct User {
     pub is_active: bool,
     /// When they last signed in with a password.
     pub last_login_at: Option<OffsetDateTime>,
+    /// When they did so the time before; the same as the last where nobody noted it.
+    pub previous_login_at: Option<OffsetDateTime>,
+}
+
+impl User {
+    /// Returns when they last signed in, apart from the session that began at `this`: on another device since, or the time
+    /// before. Nothing at the first sign-in of all.
+    pub fn last_login_besides(&self, this: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.last_login_at.filter(|at| *at > this).or(self.previous_login_at)
+    }
 }
 
 #[cfg(test)]

@@ -115,6 +115,7 @@ copied! { UserRow of users by id {
     last_login_at: Option<i64>,
     theft_noticed_at: Option<i64>,
     theft_told_at: Option<i64>,
+    previous_login_at: Option<i64>,
 } }
 
 copied! { PepperRow of peppers by id {

@@ -22,12 +22,17 @@ pub(super) struct UserRow {
     role: String,
     is_active: bool,
     last_login_at: Option<i64>,
+    previous_login_at: Option<i64>,
 }
+
+/// Stands in `previous_login_at` where the version before made the row, or signed its user in.
+const NOT_NOTED: i64 = 0;
 
 impl TryFrom<UserRow> for User {
     type Error = StoreError;
 
     fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        let previous = if row.previous_login_at == Some(NOT_NOTED) { row.last_login_at } else { row.previous_login_at };
         Ok(Self {
             id: UserId(row.id),
             email: row.email.into_boxed_str(),
@@ -35,6 +40,7 @@ impl TryFrom<UserRow> for User {
             role: Role::from(row.role),
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
+            previous_login_at: previous.map(moment).transpose()?,
         })
     }
 }
@@ -100,6 +106,7 @@ fn insert_as(
         users::role.eq(role.as_str()),
         users::is_active.eq(true),
         users::created_at.eq(seconds(now)),
+        users::previous_login_at.eq(None::<i64>),
     );
     // A savepoint: on a server, a refused row would take the whole transaction with it.
     let inserted = connection.transaction(|connection| {
@@ -113,6 +120,7 @@ fn insert_as(
             role,
             is_active: true,
             last_login_at: None,
+            previous_login_at: None,
         })),
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
         Err(error) => Err(error.into()),
@@ -150,12 +158,13 @@ pub fn find_with_password(connection: &mut Connection, email: &Email) -> Result<
     row.map(|(user, hash)| Ok((user.try_into()?, hash))).transpose()
 }
 
-/// Writes down that a user signed in.
+/// Writes down that a user signed in, and keeps when they did so before.
 ///
 /// # Errors
 /// If the database cannot write.
 pub fn signed_in(connection: &mut Connection, user: UserId, now: OffsetDateTime) -> Result<(), StoreError> {
-    diesel::update(users::table.find(user.0)).set(users::last_login_at.eq(seconds(now))).execute(connection)?;
+    let change = (users::previous_login_at.eq(users::last_login_at), users::last_login_at.eq(seconds(now)));
+    diesel::update(users::table.find(user.0)).set(change).execute(connection)?;
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::crypto::{HashError, IssueError, NoSigningKey};
 use crate::session::SessionError;
@@ -15,9 +14,6 @@ use crate::web::local_path::LocalPath;
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
 /// passwords.
 pub(crate) const RETRY_SECONDS: u32 = 5;
-
-/// What stays readable in a `next` parameter.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Why a request has no ordinary answer.
 #[derive(Debug)]
@@ -129,11 +125,7 @@ impl ResponseError for WebError {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::SignInRequired { next, json: false } => {
-                let location = match next {
-                    Some(next) => format!("/login?next={}", utf8_percent_encode(next.as_str(), QUERY)),
-                    None => "/login".to_owned(),
-                };
-                response.insert_header((LOCATION, location));
+                response.insert_header((LOCATION, LocalPath::on_the_way("/login", next.as_ref())));
             }
             Self::SignInRequired { json: true, .. } => {
                 response.insert_header((CONTENT_TYPE, "application/json"));

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Bytes of a path at most; a longer one is no page of ours.
 const MAX_LENGTH: usize = 2048;
+
+/// What stays readable in a `next` parameter.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A path (with its query) on this very site, safe to redirect to.
 ///
@@ -24,6 +29,14 @@ impl LocalPath {
         let hidden = ["%2f", "%5c", "%0d", "%0a", "%09", "%00", "%25"].iter().any(|code| path.contains(code));
         let local = text.starts_with('/') && !text.starts_with("//");
         (plain && local && !hidden).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the address of `page` that leads on to `next`, if there is such.
+    pub(crate) fn on_the_way(page: &str, next: Option<&Self>) -> String {
+        match next {
+            Some(next) => format!("{page}?next={}", utf8_percent_encode(next.as_str(), QUERY)),
+            None => page.to_owned(),
+        }
     }
 
     /// Returns the path as text.

@@ -2,8 +2,9 @@
 
 use actix_files::Files;
 use actix_web::http::Method;
+use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{Resource, guard};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use super::error::WebError;
 use super::health;
@@ -63,6 +64,7 @@ pub static ROUTES: &[Route] = &[
     route("/devices/others/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke_others))),
     route("/devices/{id}/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke))),
     route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
+    route("/switch-account", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::switch_account))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
     route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::account))),
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
@@ -94,5 +96,18 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
                 .method_guard(guard::fn_guard(|context| matches!(context.head().method, Method::GET | Method::HEAD))),
         );
     }
-    config.default_service(web::to(|| async { Err::<&'static str, WebError>(WebError::NotFound) }));
+    config.default_service(web::to(not_found));
+}
+
+/// Answers a request that no route fits: where only a slash at the end is too much, by the way to the page.
+///
+/// The way is a row of the table, and so never another site's, whatever was asked for.
+async fn not_found(request: HttpRequest) -> Result<HttpResponse, WebError> {
+    let wanted = request.path().trim_end_matches('/');
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let page = ROUTES.iter().find(|route| reads && route.path == wanted && route.methods.starts_with("GET"));
+    let page = page.filter(|_| request.path() != wanted).ok_or(WebError::NotFound)?;
+    let query = request.query_string();
+    let location = if query.is_empty() { page.path.to_owned() } else { format!("{}?{query}", page.path) };
+    Ok(HttpResponse::PermanentRedirect().insert_header((LOCATION, location)).finish())
 }

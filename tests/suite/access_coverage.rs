@@ -10,6 +10,7 @@ const PUBLIC: [&str; 10] = [
     "/",
     "/login",
     "/register",
+    "/switch-account",
     "/.well-known/change-password",
     "/healthz",
     "/readyz",

@@ -81,7 +81,7 @@ async fn an_empty_registration_is_told_of_every_field() {
     let app = TestApp::start().await;
     let answer = register(&app.browser(), " ", "", "").await;
     assert_problem(&answer, "full_name", "Enter your name");
-    assert_problem(&answer, "email", "Enter an email address in the form name@example.com");
+    assert_problem(&answer, "email", "Enter your email address");
     assert_problem(&answer, "password", "Enter your password");
 }
 
@@ -220,6 +220,15 @@ async fn how_long_one_stays_signed_in_is_said_as_it_is_set() {
         for path in ["/login", "/register"] {
             assert!(app.browser().get(path).await.says(hint), "{path} {kept}");
         }
+    }
+}
+
+#[actix_web::test]
+async fn what_is_missing_is_asked_for_and_not_its_format() {
+    let app = TestApp::start().await;
+    for email in ["", "  "] {
+        assert_problem(&register(&app.browser(), NAME, email, PASSWORD).await, "email", "Enter your email address");
+        assert_problem(&sign_in(&app.browser(), email, PASSWORD).await, "email", "Enter your email address");
     }
 }
 

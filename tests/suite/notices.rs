@@ -65,7 +65,7 @@ async fn only_a_page_that_shows_it_takes_it_away() {
     let mut desk = app.signed_in().await;
     let other = &others(&app, 1).await[0];
     end(&desk, &format!("/devices/{}/revoke", other.session())).await;
-    for path in ["/", "/healthz", "/nowhere", "/.well-known/change-password"] {
+    for path in ["/", "/healthz", "/dashboard/", "/.well-known/change-password"] {
         assert_eq!(desk.get(path).await.cookies(), [], "{path}");
     }
     assert_eq!(desk.ask(Method::HEAD, "/devices").await.cookies(), []);
@@ -105,8 +105,10 @@ async fn signing_out_says_so_on_the_sign_in_page_and_nothing_else() {
     end(&desk, &format!("/devices/{}/revoke", other.session())).await;
     let token = desk.token("/nothing-is-here", "/logout").await;
     desk.post("/logout/everywhere", &[("form_token", &token)]).await;
+    other.sign_in().await;
     let login = desk.get("/login").await;
     assert!(login.says("You have signed out everywhere") && banner(&login).is_none());
+    assert!(login.says("Every device that was signed in then was signed out."), "which stays true: another is again");
     let again = desk.get("/login").await;
     assert!(!again.says("You have signed out everywhere"), "once");
     desk.sign_in().await;

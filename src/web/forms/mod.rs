@@ -91,6 +91,25 @@ impl SubmittedForm {
     }
 }
 
+/// A form whose token was not verified: good for nothing but deciding where to lead whoever sent it.
+#[derive(Debug)]
+pub(crate) struct UnverifiedForm(SubmittedForm);
+
+impl UnverifiedForm {
+    /// Reads the form of a request.
+    ///
+    /// # Errors
+    /// `TooLarge`, `TooSlow` or `BadRequest` by its form.
+    pub(crate) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, WebError> {
+        Ok(Self(parse(request, &body(payload).await?)?))
+    }
+
+    /// Returns the first value of a field, empty where it is missing.
+    pub(crate) fn get(&self, field: &str) -> &str {
+        self.0.get(field)
+    }
+}
+
 impl FromRequest for SubmittedForm {
     type Error = WebError;
     type Future = LocalBoxFuture<'static, Result<Self, WebError>>;

@@ -41,11 +41,11 @@ pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpR
         full_name: &user.user().full_name,
         email: &user.user().email,
         welcome_back,
-        last_sign_in: user.user().last_login_at.map(|at| DisplayTime::new(at, now)),
+        last_sign_in: user.user().last_login_besides(identity.created_at()).map(|at| DisplayTime::new(at, now)),
         device: &device,
         address: auth.address().map(|address| address.to_string()).unwrap_or_default(),
         kept: identity.is_kept(),
-        sign_in_ends: DisplayTime::new(identity.expires_at(), now),
+        sign_in_ends: DisplayTime::of_end(identity.expires_at(), now),
     };
     render(StatusCode::OK, &page)
 }

@@ -55,7 +55,7 @@ pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentU
                 first_seen: DisplayTime::new(session.created_at, now),
                 last_seen: DisplayTime::new(session.last_seen_at, now),
                 kept: session.kept,
-                ends: DisplayTime::new(session.expires_at, now),
+                ends: DisplayTime::of_end(session.expires_at, now),
                 this_device: session.id == own.session(),
                 address: session.address,
             })

@@ -42,7 +42,7 @@ impl<'a> Layout<'a> {
         let ends_soon = auth.zip(identity).and_then(|(auth, identity)| {
             let (end, now) = (identity.expires_at(), auth.now());
             (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds())
-                .then(|| DisplayTime::new(end, now))
+                .then(|| DisplayTime::of_end(end, now))
         });
         let theft =
             auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, auth.now())));

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{Problem, kept_hint, render, see_other};
+use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
 use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
@@ -93,9 +93,9 @@ pub(crate) async fn post(
     auth: RequestAuth,
     ClientInfo(client): ClientInfo,
 ) -> Result<HttpResponse, WebError> {
-    // Two tabs showed the form and the other one was faster: there is nothing left to do here.
-    if auth.identity().is_some() {
-        return Ok(see_other("/dashboard"));
+    // Two tabs showed the form and the other one was faster: nobody is signed in here.
+    if let Some(identity) = auth.identity() {
+        return Ok(switch_account::answer(&request, payload, identity.user()).await);
     }
     let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
     let password = Password::entered(form.take("password"));
@@ -108,7 +108,7 @@ pub(crate) async fn post(
     };
     let mut problems = Vec::new();
     if filled.email.trim().is_empty() {
-        problems.push(Problem { field: "email", message: "Enter your email address".to_owned() });
+        problems.push(Problem { field: "email", message: NO_EMAIL.to_owned() });
     }
     let password = match password {
         Ok(password) if problems.is_empty() => password,

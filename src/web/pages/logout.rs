@@ -8,6 +8,7 @@ use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
+use crate::web::local_path::LocalPath;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
 
@@ -20,10 +21,10 @@ pub(crate) async fn post(
     auth: RequestAuth,
     user: CurrentUser,
     ClientInfo(client): ClientInfo,
-    _form: SubmittedForm,
+    form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
     site.sessions.sign_out(user.identity(), auth.authenticated(), &client).await?;
-    Ok(signed_out(&user))
+    Ok(signed_out(&user, LocalPath::parse(form.get("next")).as_ref()))
 }
 
 /// `POST /logout/everywhere`.
@@ -34,11 +35,12 @@ pub(crate) async fn everywhere(
     _form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
     site.sessions.sign_out_everywhere(user.identity(), &client).await?;
-    Ok(signed_out(&user))
+    Ok(signed_out(&user, None))
 }
 
-fn signed_out(user: &CurrentUser) -> HttpResponse {
-    let mut response = see_other("/login");
+/// Leads to the sign-in page, and from there on to `next`: "Sign out and sign in again" loses no place.
+fn signed_out(user: &CurrentUser, next: Option<&LocalPath>) -> HttpResponse {
+    let mut response = see_other(&LocalPath::on_the_way("/login", next));
     let (name, value) = CLEAR_SITE_DATA;
     response.headers_mut().insert(name, HeaderValue::from_static(value));
     AuthChange::SignedOut(user.identity().session()).attach(response)

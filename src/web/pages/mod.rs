@@ -9,6 +9,7 @@ mod layout;
 mod login;
 mod logout;
 mod register;
+mod switch_account;
 mod theft_warning;
 mod token_details;
 
@@ -35,6 +36,7 @@ pub(crate) mod handlers {
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
     pub(crate) use super::register::{get as registration, post as register};
+    pub(crate) use super::switch_account::get as switch_account;
     pub(crate) use super::theft_warning::acknowledge as acknowledge_theft;
     pub(crate) use super::token_details::get as token_details;
 }
@@ -45,6 +47,9 @@ struct Problem {
     field: &'static str,
     message: String,
 }
+
+/// What is said where an e-mail address is missing.
+const NO_EMAIL: &str = "Enter your email address";
 
 /// Says how long a kept sign-in lasts, under its checkbox.
 fn kept_hint(lifetimes: &Lifetimes) -> String {

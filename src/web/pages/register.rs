@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{Problem, kept_hint, render, see_other};
+use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
 use crate::accounts::{self, RegistrationOutcome};
 use crate::domain::id::FormId;
 use crate::domain::password::Password;
-use crate::domain::user::{Email, FullName};
+use crate::domain::user::{Email, FullName, InvalidEmail};
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
@@ -78,8 +78,8 @@ pub(crate) async fn post(
     auth: RequestAuth,
     ClientInfo(client): ClientInfo,
 ) -> Result<HttpResponse, WebError> {
-    if auth.identity().is_some() {
-        return Ok(see_other("/dashboard"));
+    if let Some(identity) = auth.identity() {
+        return Ok(switch_account::answer(&request, payload, identity.user()).await);
     }
     refuse_closed(&site)?;
     let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
@@ -142,12 +142,17 @@ fn parse(
             let problem = |field, error: Option<String>| error.map(|message| Problem { field, message });
             let problems = [
                 problem("full_name", full_name.err().map(|error| error.to_string())),
-                problem("email", email.err().map(|error| error.to_string())),
+                problem("email", email.err().map(|error| email_problem(filled.email, error))),
                 problem("password", password.err().map(|error| error.to_string())),
             ];
             Err(problems.into_iter().flatten().collect())
         }
     }
+}
+
+/// Asks for an address where there is none, and for its form where it has another.
+fn email_problem(typed: &str, error: InvalidEmail) -> String {
+    if typed.trim().is_empty() { NO_EMAIL.to_owned() } else { error.to_string() }
 }
 
 async fn page(

@@ -57,16 +57,17 @@ pub(crate) async fn get(
     };
     let left = (access.expires_at - now).max(time::Duration::ZERO);
     let time = |at| TokenValue::Time(DisplayTime::new(at, now));
+    let end = |at| TokenValue::Time(DisplayTime::of_end(at, now));
     let text = |text: &dyn std::fmt::Display| TokenValue::Text(text.to_string());
     let rows = vec![
         TokenRow { name: "Token Type", value: text(&"Access token (JWT, HS256)") },
         TokenRow { name: "Issued At", value: time(access.issued_at) },
-        TokenRow { name: "Expires At", value: time(access.expires_at) },
+        TokenRow { name: "Expires At", value: end(access.expires_at) },
         TokenRow { name: "Remaining Time", value: TokenValue::Remaining },
         TokenRow { name: "Subject (User ID)", value: text(&user.user().id) },
         TokenRow { name: "Session", value: text(&identity.session()) },
         TokenRow { name: "Generation", value: text(&generation) },
-        TokenRow { name: "Sign-in Ends At", value: time(identity.expires_at()) },
+        TokenRow { name: "Sign-in Ends At", value: end(identity.expires_at()) },
     ];
     let random = random_bytes::<16>().map_err(|error| WebError::Internal(Box::new(error)))?;
     let nonce = STANDARD.encode(random);
