@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::output::{Failure, say};
 use crate::app::{KEY_FILE, StartError, key_file_lost, key_ring, system_clock};
-use crate::config::{SettingError, Settings};
+use crate::config::{SettingError, Settings, warnings};
 use crate::crypto::{KeyFileState, inspect_key_file};
 use crate::display::time::DisplayTime;
 use crate::domain::agreement::{announced, clock_limit, clock_offset, differences};
@@ -34,6 +34,7 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
         Ok(settings) => settings,
         Err(error) => {
             say(&format!("mend  settings: {error}"))?;
+            say_warnings(None)?;
             return Err(Failure::Usage(error.to_string()));
         }
     };
@@ -56,12 +57,19 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
                 say(&format!("mend  {subject}: {words}"))?;
             }
         }
+        if subject == "settings" {
+            say_warnings(Some(&settings))?;
+        }
     }
     match bad {
         0 => Ok(()),
         1 => Err(Failure::Failed("one thing is to be mended".to_owned())),
         _ => Err(Failure::Failed(format!("{bad} things are to be mended"))),
     }
+}
+
+fn say_warnings(settings: Option<&Settings>) -> Result<(), Failure> {
+    warnings(settings).iter().try_for_each(|warning| say(&format!("warn  settings: {warning}")))
 }
 
 fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {

@@ -2,7 +2,7 @@
 
 use super::output::{Failure, say};
 use crate::app::{Application, StopSignals, listen, system_clock, transport};
-use crate::config::{LogFormat, Registration, Settings};
+use crate::config::{LogFormat, Registration, Settings, warnings};
 use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
 
@@ -11,6 +11,9 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     match settings.log_format {
         LogFormat::Text => telemetry::start_text(),
         LogFormat::Json => telemetry::start_json(),
+    }
+    for warning in warnings(Some(settings)) {
+        tracing::warn!("{warning}");
     }
     let listener = listen(settings)?;
     let public_url = match &settings.public_url {

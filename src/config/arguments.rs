@@ -18,6 +18,9 @@ const COST_FLOOR: u32 = 10;
 
 macro_rules! arguments {
     ($($field:ident $variable:literal $value:literal $(secret $secret:literal)?: $help:literal;)*) => {
+        /// The environment variables that are read.
+        pub(super) const NAMES: &[&str] = &[$($variable),*];
+
         /// The settings as they were typed, not yet understood.
         ///
         /// Every one is optional text here, so that a bad value is answered by one line of ours that names the

@@ -3,8 +3,10 @@
 mod arguments;
 mod parse;
 mod settings;
+mod warnings;
 
 pub use arguments::Arguments;
 pub use settings::{LogFormat, Registration, SettingError, Settings};
+pub use warnings::warnings;
 
 pub use crate::store::url::DatabaseUrl;

@@ -1,11 +1,16 @@
 //! Where the data lives.
 
+mod invalid;
+mod parameters;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+
+pub use self::invalid::InvalidDatabaseUrl;
 
 /// Whether this build can speak TLS to PostgreSQL.
 pub const POSTGRES_TLS: bool = cfg!(feature = "postgres-tls");
@@ -34,26 +39,6 @@ impl DatabaseUrl {
 #[derive(Debug, Clone)]
 pub struct PostgresUrl(SecretString);
 
-/// Says what a text lacks to be the URL of a database; it never repeats the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDatabaseUrl {
-    /// It is none.
-    #[error(
-        "takes sqlite:// and the path of a file, such as sqlite://perennial.db, or postgres://user:password@host/database"
-    )]
-    Form,
-    /// It asks for TLS, which this build lacks.
-    #[error(
-        "asks for TLS, which this build cannot speak to PostgreSQL: build it with --features postgres-tls, or take sslmode out"
-    )]
-    NoTls,
-    /// It leads over a network, and nothing says that it may go unencrypted.
-    #[error(
-        "leads over a network, and this build cannot speak TLS to PostgreSQL: build it with --features postgres-tls, or say ?sslmode=disable where the network is private"
-    )]
-    InTheClear,
-}
-
 impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
@@ -63,15 +48,27 @@ impl FromStr for DatabaseUrl {
             url.check(POSTGRES_TLS)?;
             return Ok(Self::Postgres(url));
         }
+        // SQLite's own names for no file at all.
+        if ["sqlite://:memory:", "sqlite::memory:", "sqlite://file::memory:"].contains(&text) {
+            return Err(InvalidDatabaseUrl::InMemory);
+        }
         let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '\0']));
         path.map(|path| Self::Sqlite(PathBuf::from(path))).ok_or(InvalidDatabaseUrl::Form)
     }
 }
 
+/// Where a PostgreSQL server on this machine has its socket: as Debian and most other systems have it, and as libpq and
+/// PostgreSQL have it where nobody chose. libpq tries one after the other.
+const SOCKET_FOLDERS: &str = "/var/run/postgresql,/tmp";
+
+/// The variables by which libpq is told of a server that a URL does not name.
+const HOST_VARIABLES: [&str; 3] = ["PGHOST", "PGHOSTADDR", "PGSERVICE"];
+
 /// The parts of a URL that matter here.
 struct Parts<'a> {
     authority: &'a str,
     path: &'a str,
+    query: &'a str,
     parameters: Vec<(String, String)>,
 }
 
@@ -84,8 +81,12 @@ impl PostgresUrl {
         let Parts { parameters, .. } = self.parts();
         let is_set = |name: &str| parameters.iter().any(|(set, _)| set == name);
         let tls = (POSTGRES_TLS && !self.is_local()).then_some(("sslmode", "require"));
+        let elsewhere = HOST_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+        let chosen = elsewhere || is_set("service") || !self.hosts().is_empty();
+        let sockets = (!chosen).then_some(("host", SOCKET_FOLDERS));
         let mut added = form_urlencoded::Serializer::new(String::new());
-        added.extend_pairs(defaults.iter().copied().chain(tls).filter(|(name, _)| !is_set(name)));
+        let added_pairs = defaults.iter().copied().chain(tls).chain(sockets);
+        added.extend_pairs(added_pairs.filter(|(name, _)| !is_set(name)));
         // libpq reads percent-encoding and takes a plus sign as it is.
         let added = added.finish().replace('+', "%20");
         let between = if text.contains('?') { '&' } else { '?' };
@@ -106,8 +107,19 @@ impl PostgresUrl {
         if text.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
             return Err(InvalidDatabaseUrl::Form);
         }
-        let Parts { parameters, .. } = self.parts();
-        let mode = parameters.iter().rev().find(|(name, _)| name == "sslmode").map(|(_, mode)| mode.as_str());
+        if !text.split('%').skip(1).all(is_percent_encoded) {
+            return Err(InvalidDatabaseUrl::Form);
+        }
+        let Parts { authority, query, parameters, .. } = self.parts();
+        if !servers(authority).split(',').all(has_port) {
+            return Err(InvalidDatabaseUrl::Port);
+        }
+        parameters::check(query)?;
+        let mode = parameters.iter().rev().find_map(|(name, value)| match name.as_str() {
+            "sslmode" => Some(value.as_str()),
+            "ssl" => Some("require"),
+            _ => None,
+        });
         match mode {
             _ if tls => Ok(()),
             Some("disable") => Ok(()),
@@ -124,7 +136,8 @@ impl PostgresUrl {
         let (authority, path) = place.split_once('/').unwrap_or((place, ""));
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        Parts { authority, path, parameters: pairs.map(|(name, value)| (decoded(name), decoded(value))).collect() }
+        let parameters = pairs.map(|(name, value)| (decoded(name), decoded(value))).collect();
+        Parts { authority, path, query, parameters }
     }
 
     /// Returns the hosts without their ports; none where the URL leaves libpq its choice, a socket on this machine.
@@ -133,10 +146,7 @@ impl PostgresUrl {
         let named = parameters.iter().rev().find(|(name, _)| name == "hostaddr" || name == "host");
         let hosts = match named {
             Some((_, hosts)) => hosts.split(',').map(str::to_owned).collect(),
-            None => {
-                let servers = authority.rsplit_once('@').map_or(authority, |(_, servers)| servers);
-                servers.split(',').map(without_port).collect::<Vec<_>>()
-            }
+            None => servers(authority).split(',').map(without_port).collect::<Vec<_>>(),
         };
         hosts.into_iter().filter(|host| !host.is_empty()).collect()
     }
@@ -147,6 +157,22 @@ impl PostgresUrl {
             host.starts_with('/') || host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         })
     }
+}
+
+/// Returns the hosts and ports, without the user and the password.
+fn servers(authority: &str) -> &str {
+    authority.rsplit_once('@').map_or(authority, |(_, servers)| servers)
+}
+
+/// Tells whether the port of a host is one, or left out.
+fn has_port(server: &str) -> bool {
+    let rest = server.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(server, |(_, rest)| rest);
+    rest.split_once(':').is_none_or(|(_, port)| parameters::is_port(port))
+}
+
+/// Tells whether what follows a percent sign is a byte, and not the one that ends a text for libpq.
+fn is_percent_encoded(after: &str) -> bool {
+    after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(|byte| byte != 0)
 }
 
 fn without_port(server: &str) -> String {
@@ -173,6 +199,58 @@ mod tests {
         }
         for text in ["", "perennial.db", "sqlite://", "sqlite://a?mode=ro", "mysql://localhost/x", "postgres://a b/c"] {
             assert_eq!(text.parse::<DatabaseUrl>().err(), Some(InvalidDatabaseUrl::Form), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_libpq_would_refuse_is_refused_beforehand_and_never_repeated() {
+        use InvalidDatabaseUrl::{Form, Parameter, Port, Value};
+        for wrong in ["localhost:abc", "localhost:0", "[::1]:65536", "localhost:5432,::1", "ada:pass@localhost:543x"] {
+            assert_eq!(postgres(&format!("postgres://{wrong}/db")).check(false), Err(Port), "{wrong}");
+        }
+        for right in ["localhost:5433", "[::1]:5433,localhost", "ada:p%40ss@localhost:5433", ":5433", "localhost:"] {
+            assert_eq!(postgres(&format!("postgres://{right}/db?")).check(false), Ok(()), "{right}");
+        }
+        for wrong in ["%zz", "%", "a%0", "%00"] {
+            assert_eq!(postgres(&format!("postgres://localhost/{wrong}")).check(false), Err(Form), "{wrong}");
+        }
+        let wrong = |query: &str| postgres(&format!("postgres://localhost/db?{query}")).check(true).err();
+        assert!(matches!(wrong("sslmode=bogus"), Some(Value { name: "sslmode", .. })));
+        assert!(matches!(wrong("connect_timeout=soon"), Some(Value { name: "connect_timeout", .. })));
+        assert_eq!(wrong("port=x"), Some(Port));
+        for (query, number, suggests) in [
+            ("hunter2=bar", 1, false),
+            ("sslmode=disable&sslmod=disable", 2, true),
+            ("sslmode", 1, false),
+            ("sslmode=disable&&user=a", 2, false),
+        ] {
+            let error = wrong(query).unwrap();
+            assert!(matches!(error, Parameter { number: said, .. } if said == number), "{query}: {error}");
+            let said = error.to_string();
+            assert_eq!(said.ends_with("; did you mean sslmode?"), suggests, "{said}");
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+        for right in ["", "sslmode=require&user=ada&", "application%5Fname=a%20b", "options=-csearch_path%3Dx"] {
+            assert_eq!(wrong(right), None, "{right}");
+        }
+    }
+
+    #[test]
+    fn a_database_in_memory_is_refused_with_a_reason() {
+        for text in ["sqlite://:memory:", "sqlite::memory:", "sqlite://file::memory:"] {
+            assert_eq!(text.parse::<DatabaseUrl>().err(), Some(InvalidDatabaseUrl::InMemory), "{text}");
+        }
+        assert!("sqlite://./:memory:".parse::<DatabaseUrl>().is_ok(), "a file may be called anything");
+    }
+
+    #[test]
+    fn the_socket_of_this_machine_is_looked_for_where_debian_has_it() {
+        let host = "host=%2Fvar%2Frun%2Fpostgresql%2C%2Ftmp";
+        for text in ["postgres:///db", "postgres://ada@:5433/db", "postgres://?dbname=db"] {
+            assert!(postgres(text).with_defaults(&[]).expose_secret().ends_with(host), "{text}");
+        }
+        for text in ["postgres://localhost/db", "postgres:///db?host=/run", "postgres:///db?service=x"] {
+            assert!(!postgres(text).with_defaults(&[]).expose_secret().contains(host), "{text}");
         }
     }
 

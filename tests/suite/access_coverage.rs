@@ -6,7 +6,7 @@ use perennial::web::{Access, ROUTES, Route};
 use crate::support::{Browser, TestApp};
 
 /// The paths that anybody may use; a new one is added here knowingly.
-const PUBLIC: [&str; 10] = [
+const PUBLIC: [&str; 11] = [
     "/",
     "/login",
     "/register",

@@ -40,6 +40,7 @@ mod node_commands;
 mod node_keys;
 mod nodes;
 mod notices;
+mod operation;
 mod other_keys;
 mod outages;
 mod outbox;

@@ -110,6 +110,18 @@ fn the_command_line_works_on_a_server() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn a_url_without_a_host_finds_the_socket_of_debian() {
+    let server = Postgres::start_with_debians_socket();
+    server.database("local");
+    let folder = empty_folder();
+    let url = format!("postgres:///local?user=perennial&port={}", server.address().port());
+    let launch = Launch::in_folder(folder.path()).set("JWT_SECRET_KEY", &"k".repeat(32)).set("DATABASE_URL", &url);
+    let migrated = launch.argument("migrate").finish();
+    assert!(migrated.stdout.starts_with("Applied "), "{migrated:?}");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn a_user_who_may_not_change_the_tables_can_serve() {
     let server = Postgres::start();
     let url = server.database("restricted");

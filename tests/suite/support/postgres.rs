@@ -25,6 +25,7 @@ pub(crate) struct Postgres {
     programs: PathBuf,
     folder: TempDir,
     port: u16,
+    more_sockets: &'static str,
     child: Option<Child>,
 }
 
@@ -32,6 +33,14 @@ impl Postgres {
     /// Makes a server and starts it; fails with one line where there is no PostgreSQL to make it with.
     pub(crate) fn start() -> Self {
         let mut server = Self::make();
+        server.run();
+        server
+    }
+
+    /// Makes a server that has a socket where Debian's own servers have theirs as well, and starts it.
+    pub(crate) fn start_with_debians_socket() -> Self {
+        let mut server = Self::make();
+        server.more_sockets = ",/var/run/postgresql";
         server.run();
         server
     }
@@ -94,7 +103,7 @@ impl Postgres {
         if let Some((user, group)) = other_user() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let server = Self { programs, folder, port: free_port(), child: None };
+        let server = Self { programs, folder, port: free_port(), more_sockets: "", child: None };
         let made = server.command(program).args(options).arg("--pgdata").arg(server.data()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         server
@@ -108,7 +117,12 @@ impl Postgres {
             .arg("-D")
             .arg(self.data())
             .args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300"])
-            .args(["-c", "fsync=off", "-c", &format!("unix_socket_directories={}", self.folder.path().display())])
+            .args([
+                "-c",
+                "fsync=off",
+                "-c",
+                &format!("unix_socket_directories={}{}", self.folder.path().display(), self.more_sockets),
+            ])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

@@ -1,0 +1,64 @@
+//! Why a text is not the URL of a database.
+
+/// Says what a text lacks to be the URL of a database; it never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDatabaseUrl {
+    /// It is none.
+    #[error(
+        "takes sqlite:// and the path of a file, such as sqlite://perennial.db, or postgres://user:password@host/database"
+    )]
+    Form,
+    /// It asks SQLite for a database in memory.
+    #[error(
+        "takes the path of a file: a database in memory is gone with the process, and so is every account; \
+         try sqlite://perennial.db"
+    )]
+    InMemory,
+    /// A port is no number.
+    #[error("takes a port from 1 to 65535, such as postgres://user:password@host:5432/database")]
+    Port,
+    /// It has a parameter that libpq does not know.
+    #[error(
+        "takes the parameters that libpq knows, as name=value with & between them: number {number} after the question \
+         mark is none of them{meant}"
+    )]
+    Parameter {
+        /// Which one, counted from 1.
+        number: usize,
+        /// What may have been meant.
+        meant: Meant,
+    },
+    /// A parameter has a value that libpq does not take.
+    #[error("takes {takes} for the parameter {name}")]
+    Value {
+        /// The parameter.
+        name: &'static str,
+        /// What it takes.
+        takes: &'static str,
+    },
+    /// It asks for TLS, which this build lacks.
+    #[error(
+        "asks for TLS, which this build cannot speak to PostgreSQL: build it with --features postgres-tls, or take sslmode out"
+    )]
+    NoTls,
+    /// It leads over a network, and nothing says that it may go unencrypted.
+    #[error(
+        "leads over a network, and this build cannot speak TLS to PostgreSQL: build it with --features postgres-tls, or say ?sslmode=disable where the network is private"
+    )]
+    InTheClear,
+}
+
+/// The parameter that somebody may have meant.
+///
+/// The one they wrote is not repeated: a password with a question mark in it would be taken for the start of parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meant(pub(super) Option<&'static str>);
+
+impl std::fmt::Display for Meant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean {name}?"),
+            None => Ok(()),
+        }
+    }
+}
