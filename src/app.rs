@@ -1,5 +1,6 @@
 //! The composition root: settings in, a running server out.
 
+mod bind;
 mod parts;
 mod signals;
 
@@ -14,14 +15,15 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, web};
 use zeroize::Zeroizing;
 
-pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, listen, open_database, system_clock, transport};
+pub use bind::bind;
+pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, open_database, system_clock, transport};
 pub use signals::StopSignals;
 
 use self::parts::keys_that_fit;
 use crate::config::{Registration, Settings};
 use crate::crypto::{
-    AccessTokens, FirstAccountTokens, FirstSecrets, FormTokens, KeyState, PasswordHasher, PasswordPool, SignedValues,
-    random_bytes,
+    AccessTokens, FirstAccountTokens, FirstSecrets, FormTokens, KeyRing, KeyState, PasswordHasher, PasswordPool,
+    SignedValues, random_bytes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
@@ -32,7 +34,7 @@ use crate::jobs::{
 use crate::mail::Transport;
 use crate::server::{Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
-use crate::store::{Database, StoreError, peppers, users};
+use crate::store::{Database, StoreError, answer_at_start, peppers, users};
 use crate::web::{Site, SiteParts, authenticate, configure};
 
 /// How long the database may take to be closed after the last request.
@@ -68,7 +70,8 @@ impl Application {
     /// Opens the database, reads the keys and starts what runs beside the requests; mail goes where the settings say. As
     /// long as there is no account, the log says where to create the first; see [`Application::first_account_url`].
     ///
-    /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`.
+    /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`. A database
+    /// that does not answer is waited for up to eight seconds; migrations take as long as they need.
     ///
     /// # Errors
     /// If there is no database or no key; each says what to do.
@@ -94,7 +97,21 @@ impl Application {
         Database::refuse_unusable(&settings.database)?;
         let keys = keys_that_fit(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
-        let key_state = KeyState::new(&keys);
+        let settings = settings.clone();
+        let place = settings.database.shown();
+        answer_at_start(&place, move || Self::assemble(&settings, public_url, clock, transport, &keys, database))
+    }
+
+    /// Joins the other processes on an open database, and starts what runs beside the requests.
+    fn assemble(
+        settings: &Settings,
+        public_url: PublicUrl,
+        clock: Arc<dyn Clock>,
+        transport: Arc<dyn Transport>,
+        keys: &KeyRing,
+        database: Database,
+    ) -> Result<Self, StartError> {
+        let key_state = KeyState::new(keys);
         let node = NodeState::new(key_state.clone(), &settings.lifetimes);
         let joined = JoinedNode::join(NodeParts {
             database: database.clone(),
@@ -112,19 +129,19 @@ impl Application {
             passwords,
             clock: Arc::clone(&clock),
             lifetimes: settings.lifetimes,
-            access_tokens: AccessTokens::new(&keys, &key_state, public_url.as_str()),
-            refresh_cookie: SignedValues::for_refresh_cookie(&keys, &key_state),
-            first_secrets: FirstSecrets::new(&keys, &key_state),
+            access_tokens: AccessTokens::new(keys, &key_state, public_url.as_str()),
+            refresh_cookie: SignedValues::for_refresh_cookie(keys, &key_state),
+            first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),
             node,
         })?;
         sessions.set_reissue_in_place(database.version_before_may_run()?);
         let site = Site::new(SiteParts {
             sessions: sessions.clone(),
-            form_tokens: FormTokens::new(&keys, &key_state),
-            form_cookie: SignedValues::for_form_cookie(&keys, &key_state),
+            form_tokens: FormTokens::new(keys, &key_state),
+            form_cookie: SignedValues::for_form_cookie(keys, &key_state),
             first_account: (!public_url.is_loopback())
-                .then(|| FirstAccountTokens::new(&keys, &key_state, public_url.as_str())),
+                .then(|| FirstAccountTokens::new(keys, &key_state, public_url.as_str())),
             public_url,
             registration_open: settings.registration == Registration::Open,
             password_min_length: settings.password_min_length,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use perennial::app::{StopSignals, listen};
+use perennial::app::{StopSignals, bind};
 use perennial::domain::clock::{Clock, SystemClock};
 use perennial::jobs::{Continue, Retention};
 use perennial::{Application, Settings};
@@ -91,7 +91,7 @@ impl Control {
 /// Serves, and cleans up at the orders that come by standard input.
 pub(crate) fn serve() {
     let settings = Settings::from_environment().unwrap();
-    let listener = listen(&settings).unwrap();
+    let listener = bind(&settings).unwrap().listen().unwrap();
     let application = Application::from_settings(&settings).unwrap();
     let retention = application.retention().clone();
     let control: &Control = Box::leak(Box::default());

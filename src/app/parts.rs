@@ -1,6 +1,6 @@
 //! What the composition root puts together, each made from the settings.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -122,15 +122,6 @@ pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn 
         Some(url) => Arc::new(Smtp::new(url, sender)?),
         None => Arc::new(Folder::new(&settings.mail_dir, sender)),
     })
-}
-
-/// Listens on the address of the settings, before anything else is touched.
-///
-/// # Errors
-/// If something else listens there, or nobody may.
-pub fn listen(settings: &Settings) -> Result<TcpListener, StartError> {
-    let address = settings.bind;
-    TcpListener::bind(address).map_err(|source| StartError::Bind { address, source })
 }
 
 /// Returns the machine's clock.

@@ -1,7 +1,7 @@
 //! `perennial serve`.
 
 use super::output::{Failure, say};
-use crate::app::{Application, StopSignals, listen, system_clock, transport};
+use crate::app::{Application, StopSignals, bind, system_clock, transport};
 use crate::config::{LogFormat, Registration, Settings, warnings};
 use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
@@ -15,16 +15,17 @@ pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     for warning in warnings(Some(settings)) {
         tracing::warn!("{warning}");
     }
-    let listener = listen(settings)?;
+    let address = bind(settings)?;
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
-        None => PublicUrl::localhost(listener.local_addr()?.port()),
+        None => PublicUrl::localhost(address.port()?),
     };
     let transport = transport(settings, &public_url)?;
     let application = Application::build_with_transport(settings, public_url.clone(), system_clock(), transport)?;
     actix_web::rt::System::new().block_on(async move {
         let stop = StopSignals::listen()?;
         let first_account = application.first_account_url().await?;
+        let listener = address.listen()?;
         announce(&banner(&public_url, first_account.as_deref(), settings.registration), settings.log_format)?;
         Ok(application.serve(listener, stop).await?)
     })

@@ -59,10 +59,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// queue, or are about to; a packet goes round most of the world in that time.
 const LAST_CONNECTIONS_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Connections that may wait to be accepted. The standard library asks for 128, which a burst fills; whoever comes then tries
-/// again after a second.
-const BACKLOG: i32 = 4_096;
-
 /// Descriptors that are not for connections: the database, its log, mail, standard streams.
 const OTHER_DESCRIPTORS: usize = 128;
 
@@ -97,7 +93,6 @@ impl Server {
         S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
         S::InitError: fmt::Debug,
     {
-        rustix::net::listen(&listener, BACKLOG)?;
         set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
         set_socket_recv_buffer_size(&listener, RECEIVE_BUFFER)?;
         let last = listener.try_clone()?;

@@ -47,7 +47,15 @@ impl From<&DatabaseUrl> for Place {
 }
 
 impl Place {
-    /// Opens a connection for work.
+    /// Opens a connection for the requests.
+    fn open_for_pool(&self) -> Result<AnyConnection, StoreError> {
+        match self {
+            Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
+            Self::Postgres(server) => server.open_for_pool().map(AnyConnection::Postgres),
+        }
+    }
+
+    /// Opens a connection for work, of the caller's own.
     pub(super) fn open(&self) -> Result<AnyConnection, StoreError> {
         match self {
             Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
@@ -129,7 +137,7 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, StoreError> {
         let checked_at = self.generation.load(Ordering::SeqCst);
-        Ok(Pooled { connection: self.place.open()?, checked_at })
+        Ok(Pooled { connection: self.place.open_for_pool()?, checked_at })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), StoreError> {

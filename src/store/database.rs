@@ -9,13 +9,16 @@ use diesel::Connection as _;
 use parking_lot::Mutex;
 use scheduled_thread_pool::ScheduledThreadPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Connection;
+use super::answer::answer_at_start;
+use super::bounds::{Bounds, REQUEST_TIMEOUT};
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
 use super::postgres::{Lock, try_lock, unlock_all};
+use super::transaction::bounded;
 use super::wakeup::{Wakes, Wakeup};
 use super::writer::Writer;
 use crate::store::url::DatabaseUrl;
@@ -27,12 +30,9 @@ const READERS: u32 = 4;
 /// them make the server slower and not faster (a hundred for all nodes is what PostgreSQL allows at first).
 const CONNECTIONS: u32 = 8;
 
-/// How long a request waits for one of the connections to come free, and then for a new one to be made, before it says
-/// that the database is not available: two seconds in all.
+/// How long a request waits for one of the connections to come free, and for a new one to be made, before it says that the
+/// database is not available.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long a request waits for an answer; longer than a server itself lets a statement run.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// A handle to the data; clones share it.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl Database {
     pub fn open(url: &DatabaseUrl) -> Result<(Self, MigrationReport), StoreError> {
         Self::refuse_unusable(url)?;
         let place = Place::from(url);
-        let report = migrations::run(&mut place.open_to_migrate()?)?;
+        let report = migrate(&place, &url.shown())?;
         let writer = match &place {
             Place::Sqlite(file) => Some(Writer::start(file)?),
             Place::Postgres(_) => None,
@@ -117,10 +117,10 @@ impl Database {
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.on_a_pooled(query).await
+        self.on_a_pooled(Scope::Statement, query).await
     }
 
-    /// Runs a query on this thread, which must not be an async worker.
+    /// Runs a query on this thread, which must not be an async worker. A server lets it run for longer than one of a request.
     ///
     /// # Errors
     /// As [`Database::read`].
@@ -128,7 +128,7 @@ impl Database {
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.pooled(query)
+        self.pooled(Scope::Background, query)
     }
 
     /// Runs a write in a transaction and answers once it is on disk.
@@ -142,7 +142,7 @@ impl Database {
         self.refuse_stopped()?;
         match &self.0.writer {
             Some(writer) => writer.write(write).await,
-            None => self.on_a_pooled(|connection| connection.transaction(write)).await,
+            None => self.on_a_pooled(Scope::Transaction, write).await,
         }
     }
 
@@ -158,7 +158,7 @@ impl Database {
         self.refuse_stopped()?;
         match &self.0.writer {
             Some(writer) => writer.write(write).await,
-            None => self.on_a_pooled(write).await,
+            None => self.on_a_pooled(Scope::Statement, write).await,
         }
     }
 
@@ -174,7 +174,7 @@ impl Database {
     ) -> Result<T, StoreError> {
         self.refuse_stopped()?;
         let Some(writer) = &self.0.writer else {
-            return self.pooled(|connection| connection.transaction(write));
+            return self.pooled(Scope::Background, write);
         };
         writer.write_blocking(write)
     }
@@ -262,36 +262,68 @@ impl Database {
     /// Waits for a free connection without holding a thread, then for its answer.
     async fn on_a_pooled<T: Send + 'static>(
         &self,
+        scope: Scope,
         work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let mut deadline = std::pin::pin!(sleep(REQUEST_TIMEOUT));
         let free = timeout(CONNECTION_TIMEOUT, Arc::clone(&self.0.permits).acquire_owned()).await;
         let permit: OwnedSemaphorePermit = free
             .map_err(|_| StoreError::Unavailable("every connection is busy".into()))?
             .map_err(|_| StoreError::Unavailable("the pool is closed".into()))?;
         let database = self.clone();
         let mut task = tokio::task::spawn_blocking(move || {
-            let answer = database.pooled(work);
+            let answer = database.pooled(scope, work);
             drop(permit);
             answer
         });
-        match timeout(ANSWER_TIMEOUT, &mut task).await {
-            Ok(answer) => answer.map_err(|error| StoreError::Unavailable(error.into()))?,
-            Err(_) => {
+        tokio::select! {
+            answer = &mut task => answer.map_err(|error| StoreError::Unavailable(error.into()))?,
+            () = &mut deadline => {
                 task.abort();
                 Err(StoreError::Unavailable("the server does not answer".into()))
             }
         }
     }
 
-    fn pooled<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn pooled<T>(
+        &self,
+        scope: Scope,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.refuse_stopped()?;
         let Pooled { connection, .. } = &mut *self.0.pool.get()?;
-        let answer = work(connection);
+        let answer = match scope {
+            _ if self.0.writer.is_some() => work(connection),
+            Scope::Background => bounded(connection, Bounds::Background, work),
+            Scope::Statement => work(connection),
+            Scope::Transaction => connection.transaction(work),
+        };
         if answer.as_ref().is_err_and(is_lost) {
             self.revalidate_all();
         }
         answer
     }
+}
+
+/// Runs the migrations that are missing: for as long as that takes, once the database has said that there are any.
+fn migrate(place: &Place, shown: &str) -> Result<MigrationReport, StoreError> {
+    let looking = place.clone();
+    let pending = answer_at_start(shown, move || migrations::pending(&mut looking.open_to_migrate()?))?;
+    match pending {
+        0 => Ok(MigrationReport { applied: Vec::new() }),
+        _ => migrations::run(&mut place.open_to_migrate()?),
+    }
+}
+
+/// What runs on a pooled connection to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// What a request asks for in one statement, or in several that need not be of one moment.
+    Statement,
+    /// A transaction of a request.
+    Transaction,
+    /// A transaction that no request waits for.
+    Background,
 }
 
 /// Work that is done once for all processes on one database.

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::Connection;
+use super::answer::answer_at_start;
 use super::connection::Place;
 use super::database::Database;
 use super::error::StoreError;
@@ -38,13 +39,13 @@ impl Database {
     /// If it is there and must not be used; a missing file is fine, a missing server is not.
     pub fn refuse_unusable(url: &DatabaseUrl) -> Result<(), StoreError> {
         let place = Place::from(url);
-        match place.look()? {
+        answer_at_start(&url.shown(), move || match place.look()? {
             Some(mut connection) => {
                 migrations::refuse_newer(&mut connection).map_err(|error| place.unreadable(error))?;
                 refuse_moved(&mut connection)
             }
             None => Ok(()),
-        }
+        })
     }
 
     /// Looks at a database and changes nothing.
@@ -73,11 +74,13 @@ impl Database {
     /// If it cannot be opened or read.
     pub fn inspect_nodes(url: &DatabaseUrl) -> Result<Option<Overview>, StoreError> {
         let place = Place::from(url);
-        let Some(mut connection) = place.look()? else { return Ok(None) };
-        match migrations::is_current(&mut connection).map_err(|error| place.unreadable(error))? {
-            true => nodes::overview(&mut connection).map(Some),
-            false => Ok(None),
-        }
+        answer_at_start(&url.shown(), move || {
+            let Some(mut connection) = place.look()? else { return Ok(None) };
+            match migrations::is_current(&mut connection).map_err(|error| place.unreadable(error))? {
+                true => nodes::overview(&mut connection).map(Some),
+                false => Ok(None),
+            }
+        })
     }
 
     /// Looks at the outbox and changes nothing; `None` where there is none yet.

@@ -8,7 +8,9 @@
 //! A row is found by its key with `get_result`, never with `first`: that adds a `LIMIT` with a bound value, for which
 //! SQLite makes a new plan at every call, and a plan costs several times the read.
 
+mod answer;
 pub mod auth_tokens;
+mod bounds;
 pub mod changes;
 mod checkpoints;
 mod connection;
@@ -30,11 +32,13 @@ pub mod sign_in_forms;
 mod sqlite;
 mod swap;
 mod times;
+mod transaction;
 pub mod url;
 pub mod users;
 mod wakeup;
 mod writer;
 
+pub use answer::answer_at_start;
 pub use connection::AnyConnection as Connection;
 pub use database::{AdvisoryLock, Database, Exclusive};
 pub use error::StoreError;

@@ -4,6 +4,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::bounds::Bounds;
 use super::error::StoreError;
 use crate::store::url::PostgresUrl;
 
@@ -26,11 +27,6 @@ const DEFAULTS: [(&str, &str); 8] = [
 /// What the version before calls itself to the server.
 pub(super) const VERSION_BEFORE: &str = "perennial";
 
-/// Bounds on a statement of a request: somebody else's lock, or a plan gone wrong, ends in a 503 and not in waiting. They
-/// are set and not passed at the start, which poolers refuse. Times of day play no part: every column is a number.
-const BOUNDS: &str = "SET lock_timeout = 2000; SET statement_timeout = 5000; \
-                      SET idle_in_transaction_session_timeout = 10000;";
-
 /// Opens connections to one PostgreSQL server.
 #[derive(Debug, Clone)]
 pub(super) struct PostgresServer {
@@ -43,10 +39,19 @@ impl PostgresServer {
         Self { url: url.with_defaults(&DEFAULTS), shown: url.shown() }
     }
 
-    /// Opens a connection for work.
+    /// Opens a connection for the requests.
+    pub(super) fn open_for_pool(&self) -> Result<PgConnection, StoreError> {
+        self.open_bounded(Bounds::Request)
+    }
+
+    /// Opens a connection of the caller's own.
     pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
+        self.open_bounded(Bounds::Background)
+    }
+
+    fn open_bounded(&self, bounds: Bounds) -> Result<PgConnection, StoreError> {
         let mut connection = self.open_unbounded()?;
-        connection.batch_execute(BOUNDS).map_err(|error| self.open_error(error.into()))?;
+        connection.batch_execute(bounds.of_a_session()).map_err(|error| self.open_error(error.into()))?;
         Ok(connection)
     }
 

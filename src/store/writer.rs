@@ -13,9 +13,10 @@ use std::time::Duration;
 use diesel::Connection as _;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Connection;
+use super::bounds::REQUEST_TIMEOUT;
 use super::checkpoints::Checkpoints;
 use super::error::StoreError;
 use super::sqlite::SqliteFile;
@@ -29,9 +30,6 @@ const QUEUE: usize = 1024;
 
 /// How long a write waits for room in the queue, as one waits for a connection to a server.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long a write waits for its answer. One that has not begun by then is not begun any more.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Begins, commits and rolls back on a connection of either kind.
 type Transactions = <Connection as diesel::Connection>::TransactionManager;
@@ -73,6 +71,7 @@ impl Writer {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let mut deadline = std::pin::pin!(sleep(REQUEST_TIMEOUT));
         let room = timeout(QUEUE_TIMEOUT, Arc::clone(&self.room).acquire_owned()).await;
         let room = room
             .map_err(|_| StoreError::Unavailable("too many writes are waiting".into()))?
@@ -91,9 +90,10 @@ impl Writer {
                 }
             }))
         });
-        match timeout(ANSWER_TIMEOUT, answered).await {
-            Ok(answer) => answer.map_err(|_| never_begun())?,
-            Err(_) => Err(StoreError::Unavailable("the disk does not answer".into())),
+        // A write that has not begun by then is not begun any more.
+        tokio::select! {
+            answer = answered => answer.map_err(|_| never_begun())?,
+            () = &mut deadline => Err(StoreError::Unavailable("the disk does not answer".into())),
         }
     }
 

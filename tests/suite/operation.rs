@@ -1,7 +1,16 @@
-//! What an operator meets on a bad day: settings that are odd are said to be.
+//! What an operator meets on a bad day: settings that are odd are said to be, and a start that cannot succeed ends.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
 
 use crate::support::cluster::KEY;
+use crate::support::patience::{Stopwatch, until};
 use crate::support::server::{Launch, empty_folder, files, free_port};
+use crate::support::silent_postgres::SilentPostgres;
+
+/// How soon a start must say that the database does not answer.
+const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn odd_settings_are_said_at_the_start_and_by_doctor() {
@@ -45,4 +54,28 @@ fn a_database_in_memory_is_refused_and_leaves_no_file() {
         "{refused:?}"
     );
     assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_start_on_a_database_that_hangs_is_said_soon_and_nobody_is_let_in_meanwhile() {
+    let silent = SilentPostgres::start();
+    let folder = empty_folder();
+    let port = free_port();
+    let launch = Launch::in_folder(folder.path()).set("JWT_SECRET_KEY", KEY).on_port(port);
+    let launch = launch.set("DATABASE_URL", &format!("postgres://perennial@{}/perennial", silent.address));
+    let stopwatch = Stopwatch::start();
+    thread::scope(|scope| {
+        let start = scope.spawn(|| launch.finish());
+        until("the end of the start", || {
+            assert!(
+                TcpStream::connect(("127.0.0.1", port)).is_err(),
+                "the listener opens before the database is there"
+            );
+            start.is_finished().then_some(())
+        });
+        let refused = start.join().unwrap();
+        assert_eq!(refused.code(), Some(1), "{refused:?}");
+        assert!(refused.complaint().contains("it does not answer"), "{refused:?}");
+    });
+    assert!(stopwatch.elapsed() < SOON, "{:?}", stopwatch.elapsed());
 }

@@ -17,6 +17,7 @@ pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod readme;
 pub(crate) mod server;
+pub(crate) mod silent_postgres;
 pub(crate) mod small_disk;
 #[expect(dead_code, reason = "the tests beside the code use the rest of it")]
 #[path = "../../../src/mail/tests/smtp_double.rs"]
