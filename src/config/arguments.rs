@@ -50,6 +50,7 @@ arguments! {
     bind "BIND" "ADDRESS:PORT": "Address to listen on [default: 127.0.0.1:8080]";
     public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
     database_url "DATABASE_URL" "URL": "Where the data lives: sqlite:// and a path, or postgres://user:password@host/database [default: sqlite://perennial.db]";
+    database_direct_url "DATABASE_DIRECT_URL" "URL": "The PostgreSQL server itself, where DATABASE_URL leads to a pooler in transaction mode: notifications, advisory locks and migrations go there [default: none]";
     jwt_secret_key "JWT_SECRET_KEY" "SECRETS": "One or more secrets of at least 32 bytes, comma-separated: the first signs, all verify; required with PostgreSQL [default: made once, kept in perennial.key]";
     access_token_ttl "ACCESS_TOKEN_TTL" "DURATION": "Life of an access token [default: 15m]";
     token_expiry_hours "TOKEN_EXPIRY_HOURS" "HOURS": "The same as a decimal number of hours, read where ACCESS_TOKEN_TTL is unset";
@@ -105,8 +106,7 @@ impl Arguments {
         let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), |text| {
             text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
         })?;
-        let database =
-            read("DATABASE_URL", self.database_url.as_deref().unwrap_or("sqlite://perennial.db"), parse::database)?;
+        let database = self.database()?;
         Ok(Settings {
             bind,
             secret_keys: self.secret_keys(&database)?,
@@ -142,10 +142,19 @@ impl Arguments {
         })
     }
 
+    fn database(&self) -> Result<DatabaseUrl, SettingError> {
+        let url =
+            read("DATABASE_URL", self.database_url.as_deref().unwrap_or("sqlite://perennial.db"), parse::database)?;
+        optional("DATABASE_DIRECT_URL", &self.database_direct_url, |text| {
+            url.clone().beside(parse::database(text)?).map_err(|error| error.to_string())
+        })
+        .map(|pooled| pooled.unwrap_or(url))
+    }
+
     /// A key file is of one machine, and the nodes on one server must agree on the keys.
     fn secret_keys(&self, database: &DatabaseUrl) -> Result<Option<Vec<SecretString>>, SettingError> {
         let keys = optional("JWT_SECRET_KEY", &self.jwt_secret_key, parse::secrets)?;
-        if keys.is_none() && matches!(database, DatabaseUrl::Postgres(_)) {
+        if keys.is_none() && !matches!(database, DatabaseUrl::Sqlite(_)) {
             let problem = "is required with PostgreSQL, and the same on every node; `perennial secret` makes one";
             return Err(SettingError { name: "JWT_SECRET_KEY", problem: problem.to_owned() });
         }

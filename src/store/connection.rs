@@ -42,17 +42,23 @@ impl From<&DatabaseUrl> for Place {
         match url {
             DatabaseUrl::Sqlite(path) => Self::Sqlite(SqliteFile::at(path)),
             DatabaseUrl::Postgres(url) => Self::Postgres(PostgresServer::at(url)),
+            DatabaseUrl::Pooled { pooler, server } => Self::Postgres(PostgresServer::behind(pooler, server)),
         }
     }
 }
 
 impl Place {
-    /// Opens a connection for the requests.
+    /// Opens a connection for the requests, which may lead to a pooler.
     fn open_for_pool(&self) -> Result<AnyConnection, StoreError> {
         match self {
             Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
             Self::Postgres(server) => server.open_for_pool().map(AnyConnection::Postgres),
         }
+    }
+
+    /// Tells whether connections of the pool lead to a pooler, where nothing outlives a transaction.
+    pub(super) fn has_pooler(&self) -> bool {
+        matches!(self, Self::Postgres(server) if server.has_pooler())
     }
 
     /// Opens a connection for work, of the caller's own.
@@ -80,6 +86,14 @@ impl Place {
             Self::Sqlite(file) if !file.exists() => Ok(None),
             Self::Sqlite(file) => file.look().map(|connection| Some(AnyConnection::Sqlite(connection))),
             Self::Postgres(server) => server.open().map(|connection| Some(AnyConnection::Postgres(connection))),
+        }
+    }
+
+    /// Checks that a pooler leads to the same database as the server's own URL.
+    pub(super) fn check_pooler(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(server) => server.check_pooler(),
         }
     }
 

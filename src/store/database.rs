@@ -227,7 +227,7 @@ impl Database {
         self.0.outbox.wait(known, timeout)
     }
 
-    /// Opens a connection of the caller's own, outside the pool.
+    /// Opens a connection of the caller's own, outside the pool and past any pooler: what it is told holds until it goes.
     ///
     /// # Errors
     /// If it cannot be opened.
@@ -292,9 +292,11 @@ impl Database {
     ) -> Result<T, StoreError> {
         self.refuse_stopped()?;
         let Pooled { connection, .. } = &mut *self.0.pool.get()?;
+        let has_pooler = self.0.manager.place.has_pooler();
         let answer = match scope {
             _ if self.0.writer.is_some() => work(connection),
             Scope::Background => bounded(connection, Bounds::Background, work),
+            Scope::Statement | Scope::Transaction if has_pooler => bounded(connection, Bounds::Request, work),
             Scope::Statement => work(connection),
             Scope::Transaction => connection.transaction(work),
         };
@@ -308,7 +310,10 @@ impl Database {
 /// Runs the migrations that are missing: for as long as that takes, once the database has said that there are any.
 fn migrate(place: &Place, shown: &str) -> Result<MigrationReport, StoreError> {
     let looking = place.clone();
-    let pending = answer_at_start(shown, move || migrations::pending(&mut looking.open_to_migrate()?))?;
+    let pending = answer_at_start(shown, move || {
+        looking.check_pooler()?;
+        migrations::pending(&mut looking.open_to_migrate()?)
+    })?;
     match pending {
         0 => Ok(MigrationReport { applied: Vec::new() }),
         _ => migrations::run(&mut place.open_to_migrate()?),
@@ -319,6 +324,8 @@ fn migrate(place: &Place, shown: &str) -> Result<MigrationReport, StoreError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
     /// What a request asks for in one statement, or in several that need not be of one moment.
+    ///
+    /// It needs no transaction, unless its connection leads to a pooler, where bounds hold for a transaction.
     Statement,
     /// A transaction of a request.
     Transaction,

@@ -37,6 +37,17 @@ pub enum StoreError {
     /// The file was moved to a server.
     #[error("the data of this database were moved to PostgreSQL: set DATABASE_URL to that server")]
     Moved,
+    /// The pooler and the server behind it are not the same database.
+    #[error(
+        "DATABASE_URL ({pooler}) and DATABASE_DIRECT_URL ({server}) lead to two databases: give the second the URL of the \
+         server behind the first"
+    )]
+    OtherDatabase {
+        /// Where the pooler leads.
+        pooler: String,
+        /// The other one.
+        server: String,
+    },
     /// Another process is doing what only one may do at a time.
     #[error("another process is doing this at the moment; what it leaves is done the next time")]
     Taken,

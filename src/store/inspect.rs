@@ -54,7 +54,9 @@ impl Database {
     /// If it cannot be opened, or is of a newer version.
     pub fn inspect(url: &DatabaseUrl) -> Result<Health, StoreError> {
         Self::refuse_unusable(url)?;
-        let Some(mut connection) = Place::from(url).look()? else { return Ok(Health::Missing) };
+        let place = Place::from(url);
+        place.check_pooler()?;
+        let Some(mut connection) = place.look()? else { return Ok(Health::Missing) };
         let clock = match &mut connection {
             Connection::Sqlite(file) => {
                 if let Some(words) = damage(file)? {

@@ -1,6 +1,6 @@
 //! Connections to a PostgreSQL server: bounded in how long they wait for anything.
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -27,36 +27,73 @@ const DEFAULTS: [(&str, &str); 8] = [
 /// What the version before calls itself to the server.
 pub(super) const VERSION_BEFORE: &str = "perennial";
 
-/// Opens connections to one PostgreSQL server.
+/// Opens connections to one PostgreSQL server, and to the pooler in front of it if there is one.
 #[derive(Debug, Clone)]
 pub(super) struct PostgresServer {
-    url: SecretString,
-    shown: String,
+    server: Endpoint,
+    pooler: Option<Endpoint>,
 }
 
 impl PostgresServer {
     pub(super) fn at(url: &PostgresUrl) -> Self {
-        Self { url: url.with_defaults(&DEFAULTS), shown: url.shown() }
+        Self { server: Endpoint::at(url), pooler: None }
+    }
+
+    pub(super) fn behind(pooler: &PostgresUrl, server: &PostgresUrl) -> Self {
+        Self { server: Endpoint::at(server), pooler: Some(Endpoint::at(pooler)) }
+    }
+
+    /// Tells whether connections of the pool lead to a pooler, and are its own for one transaction at a time.
+    pub(super) fn has_pooler(&self) -> bool {
+        self.pooler.is_some()
     }
 
     /// Opens a connection for the requests.
+    ///
+    /// One to a pooler has no bounds of its own and names no statement: the next transaction runs on another connection of
+    /// the pooler's, which knows neither.
     pub(super) fn open_for_pool(&self) -> Result<PgConnection, StoreError> {
-        self.open_bounded(Bounds::Request)
-    }
-
-    /// Opens a connection of the caller's own.
-    pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
-        self.open_bounded(Bounds::Background)
-    }
-
-    fn open_bounded(&self, bounds: Bounds) -> Result<PgConnection, StoreError> {
-        let mut connection = self.open_unbounded()?;
-        connection.batch_execute(bounds.of_a_session()).map_err(|error| self.open_error(error.into()))?;
+        let Some(pooler) = &self.pooler else { return self.server.open_bounded(Bounds::Request) };
+        let mut connection = pooler.open()?;
+        connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         Ok(connection)
     }
 
-    /// Opens a connection whose statements may take as long as they need: for migrations.
+    /// Opens a connection of the caller's own, to the server itself: for whatever outlives a transaction.
+    pub(super) fn open(&self) -> Result<PgConnection, StoreError> {
+        self.server.open_bounded(Bounds::Background)
+    }
+
+    /// Opens a connection whose statements may take as long as they need, to the server itself: for migrations.
     pub(super) fn open_unbounded(&self) -> Result<PgConnection, StoreError> {
+        self.server.open()
+    }
+
+    /// Checks that the pooler, if there is one, leads to the same database as the server's own URL: what one writes and the
+    /// other follows must be the same rows, or no revocation would ever be heard.
+    pub(super) fn check_pooler(&self) -> Result<(), StoreError> {
+        let Some(pooler) = &self.pooler else { return Ok(()) };
+        let theirs = identity(&mut self.open_for_pool()?)?;
+        if identity(&mut self.open()?)? == theirs {
+            return Ok(());
+        }
+        Err(StoreError::OtherDatabase { pooler: pooler.shown.clone(), server: self.server.shown.clone() })
+    }
+}
+
+/// A URL, and what a person calls it.
+#[derive(Debug, Clone)]
+struct Endpoint {
+    url: SecretString,
+    shown: String,
+}
+
+impl Endpoint {
+    fn at(url: &PostgresUrl) -> Self {
+        Self { url: url.with_defaults(&DEFAULTS), shown: url.shown() }
+    }
+
+    fn open(&self) -> Result<PgConnection, StoreError> {
         PgConnection::establish(self.url.expose_secret()).map_err(|error| {
             // libpq explains itself in several lines; a complaint here is one.
             let words = error.to_string();
@@ -64,9 +101,24 @@ impl PostgresServer {
         })
     }
 
+    fn open_bounded(&self, bounds: Bounds) -> Result<PgConnection, StoreError> {
+        let mut connection = self.open()?;
+        connection.batch_execute(bounds.of_a_session()).map_err(|error| self.open_error(error.into()))?;
+        Ok(connection)
+    }
+
     fn open_error(&self, source: Box<dyn std::error::Error + Send + Sync>) -> StoreError {
         StoreError::Open { place: self.shown.clone(), source }
     }
+}
+
+/// Returns what no other database has: the name that `initdb` gave the server, and the database's number there.
+fn identity(connection: &mut PgConnection) -> Result<String, StoreError> {
+    let identity = diesel::dsl::sql::<diesel::sql_types::Text>(
+        "(SELECT system_identifier FROM pg_control_system()) || ' ' || \
+         (SELECT oid FROM pg_database WHERE datname = current_database())",
+    );
+    Ok(diesel::select(identity).get_result(connection)?)
 }
 
 /// Tells whether the server may be written to: after a failover, an old connection may lead to one that follows.

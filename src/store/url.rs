@@ -10,7 +10,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::invalid::InvalidDatabaseUrl;
+pub use self::invalid::{InvalidDatabaseUrl, NotPooled};
 
 /// Whether this build can speak TLS to PostgreSQL.
 pub const POSTGRES_TLS: bool = cfg!(feature = "postgres-tls");
@@ -22,14 +22,33 @@ pub enum DatabaseUrl {
     Sqlite(PathBuf),
     /// A PostgreSQL server: any number of machines.
     Postgres(PostgresUrl),
+    /// A PostgreSQL server behind a pooler that gives a connection of its own to a transaction and to nothing longer, as
+    /// PgBouncer does in transaction mode.
+    Pooled {
+        /// The pooler, for what is done in one transaction.
+        pooler: PostgresUrl,
+        /// The server itself, for what outlives a transaction: notifications and advisory locks; and for migrations.
+        server: PostgresUrl,
+    },
 }
 
 impl DatabaseUrl {
+    /// Puts the server itself beside the pooler in front of it.
+    ///
+    /// # Errors
+    /// If one of them is no PostgreSQL URL.
+    pub fn beside(self, server: Self) -> Result<Self, NotPooled> {
+        match (self, server) {
+            (Self::Postgres(pooler), Self::Postgres(server)) => Ok(Self::Pooled { pooler, server }),
+            _ => Err(NotPooled),
+        }
+    }
+
     /// Names it for a person, without a password.
     pub fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
-            Self::Postgres(url) => url.shown(),
+            Self::Postgres(url) | Self::Pooled { pooler: url, .. } => url.shown(),
         }
     }
 }
@@ -251,6 +270,18 @@ mod tests {
         }
         for text in ["postgres://localhost/db", "postgres:///db?host=/run", "postgres:///db?service=x"] {
             assert!(!postgres(text).with_defaults(&[]).expose_secret().contains(host), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pooler_and_its_server_are_both_postgresql() {
+        let parse = |text: &str| text.parse::<DatabaseUrl>().unwrap();
+        let pooled = parse("postgres://localhost:6432/db").beside(parse("postgres://localhost/db"));
+        assert_eq!(pooled.map(|url| url.shown()), Ok("PostgreSQL on localhost, db".to_owned()));
+        for (pooler, server) in
+            [("sqlite://a.db", "postgres://localhost/db"), ("postgres://localhost/db", "sqlite://a.db")]
+        {
+            assert_eq!(parse(pooler).beside(parse(server)).err(), Some(NotPooled));
         }
     }
 

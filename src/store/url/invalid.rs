@@ -48,6 +48,13 @@ pub enum InvalidDatabaseUrl {
     InTheClear,
 }
 
+/// Says that two URLs are not those of a pooler and of the server behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "takes the postgres:// URL of the server itself, where the one in DATABASE_URL leads to a pooler in front of it"
+)]
+pub struct NotPooled;
+
 /// The parameter that somebody may have meant.
 ///
 /// The one they wrote is not repeated: a password with a question mark in it would be taken for the start of parameters.

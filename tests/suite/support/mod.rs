@@ -13,6 +13,7 @@ pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod firefox;
 pub(crate) mod patience;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod readme;

@@ -18,7 +18,7 @@ use super::patience::until;
 use super::server::free_port;
 
 /// The user of every database.
-const USER: &str = "perennial";
+pub(super) const USER: &str = "perennial";
 
 /// A running server; it is stopped and its data are gone when this is dropped.
 pub(crate) struct Postgres {
@@ -242,8 +242,8 @@ fn programs() -> Option<PathBuf> {
     folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("postgres").exists())
 }
 
-/// Returns whom the server runs as where the test runs as root, which PostgreSQL refuses.
-fn other_user() -> Option<(u32, u32)> {
+/// Returns whom a server runs as where the test runs as root, which PostgreSQL and its pooler refuse.
+pub(super) fn other_user() -> Option<(u32, u32)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
