@@ -90,12 +90,15 @@ impl Sessions {
         self.parts.clock.now()
     }
 
-    /// Checks that the database answers.
+    /// Checks that the database answers, and takes writes or did within the last second.
     ///
     /// # Errors
     /// If it does not within two seconds.
     pub async fn ping(&self) -> Result<(), SessionError> {
-        self.has_accounts().await.map(drop)
+        let writes = self.parts.database.check_writes(self.parts.clock.elapsed());
+        let (read, written) = tokio::join!(self.has_accounts(), writes);
+        read?;
+        Ok(written?)
     }
 
     /// Tells whether there is any account yet.

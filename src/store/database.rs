@@ -20,6 +20,7 @@ use super::migrations::{self, MigrationReport};
 use super::postgres::{Lock, try_lock, unlock_all};
 use super::transaction::bounded;
 use super::wakeup::{Wakes, Wakeup};
+use super::write_probe::WriteProbe;
 use super::writer::Writer;
 use crate::store::url::DatabaseUrl;
 
@@ -48,6 +49,8 @@ struct Inner {
     writer: Option<Writer>,
     #[cfg(feature = "internals")]
     stopped: std::sync::atomic::AtomicBool,
+    /// What is known of whether it takes writes.
+    write_probe: WriteProbe,
     /// Announces e-mails that were committed to the outbox by this process.
     outbox: Wakeup,
     gone: Arc<Mutex<Receiver<Infallible>>>,
@@ -100,6 +103,7 @@ impl Database {
             pool,
             permits,
             writer,
+            write_probe: WriteProbe::default(),
             outbox: Wakeup::default(),
             #[cfg(feature = "internals")]
             stopped: std::sync::atomic::AtomicBool::new(false),
@@ -213,6 +217,10 @@ impl Database {
     /// Returns something to wait for the end of this database with.
     pub fn closing(&self) -> Closing {
         Closing(Arc::clone(&self.0.gone))
+    }
+
+    pub(super) fn write_probe(&self) -> &WriteProbe {
+        &self.0.write_probe
     }
 
     /// Has the outbox looked into at once; call it once a transaction is committed that put an e-mail there.

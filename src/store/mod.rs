@@ -24,6 +24,7 @@ pub mod nodes;
 pub mod outbox;
 pub mod peppers;
 mod postgres;
+mod probe;
 mod relocation;
 pub mod retention_clock;
 mod schema;
@@ -36,6 +37,7 @@ mod transaction;
 pub mod url;
 pub mod users;
 mod wakeup;
+mod write_probe;
 mod writer;
 
 pub use answer::answer_at_start;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::Rows;
 use crate::support::client::{ACCESS, Answer, Client, PASSWORD, REFRESH};
-use crate::support::patience::{let_pass, random_below};
+use crate::support::patience::{let_pass, random_below, until};
 use crate::support::server::{Launch, free_port};
 use crate::support::small_disk::SmallDisk;
 use crate::support::traffic::while_browsing;
@@ -61,13 +61,17 @@ fn a_full_disk_costs_writes_and_no_sign_in() {
     disk.fill();
     for _ in 0..3 {
         assert!(remembered.is_signed_in());
-        for page in ["/dashboard", "/devices", "/activity", "/healthz", "/readyz"] {
+        for page in ["/dashboard", "/devices", "/activity", "/healthz"] {
             let answer = renewing.get(page).unwrap();
             assert_eq!((answer.status, answer.header("set-cookie")), (200, None), "{page}: {answer:?}");
         }
     }
     assert_eq!(rows.number("SELECT sum(generation) FROM sessions"), 0);
+    let refused =
+        until("readiness to turn", || Some(renewing.get("/readyz").unwrap()).filter(|answer| answer.status != 200));
+    assert_unavailable(&refused);
     disk.free();
+    until("readiness to return", || (renewing.get("/readyz").unwrap().status == 200).then_some(()));
     let answer = renewing.get("/dashboard").unwrap();
     assert!(answer.status == 200 && answer.sets(REFRESH), "{answer:?}");
 

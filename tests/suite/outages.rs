@@ -147,5 +147,7 @@ async fn readiness_follows_the_database_and_liveness_does_not() {
     assert_eq!(probe.get("/healthz").await.status, StatusCode::OK);
     assert_unavailable(&probe.get("/readyz").await, "readiness");
     bring_back(&app);
+    // Whether it takes writes is asked once a second.
+    app.advance(Duration::SECOND);
     assert_eq!(probe.get("/readyz").await.status, StatusCode::OK);
 }

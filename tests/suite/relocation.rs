@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::Rows;
 use crate::support::client::{ACCESS, Client, REFRESH};
-use crate::support::patience::next_second;
+use crate::support::patience::{next_second, until};
 use crate::support::postgres::Postgres;
 use crate::support::server::{Finished, Launch, empty_folder, free_port};
 use crate::support::traffic::while_browsing;
@@ -52,6 +52,9 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     assert_eq!((answer.status, answer.sets(ACCESS), answer.sets(REFRESH)), (200, false, false));
     assert_eq!(clients[0].jar.get(REFRESH), held.as_deref());
     assert_eq!(Client::of(&server).sign_in("ada").status, 503);
+    until("a file that takes no more writes to be noticed", || {
+        (Client::of(&server).get("/readyz").unwrap().status == 503).then_some(())
+    });
     assert_eq!(server.stop().code(), Some(0));
     let refused = launch.clone().argument("serve").finish();
     assert_eq!(refused.code(), Some(1), "{refused:?}");
