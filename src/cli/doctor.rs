@@ -26,6 +26,8 @@ const MAIL_LATE: Duration = Duration::minutes(15);
 enum Finding {
     Good(String),
     Bad(String),
+    /// What would be looked at cannot be reached, which another finding tells.
+    Skipped,
 }
 
 /// Runs every check, says what each found, and fails if one of them is to be mended.
@@ -38,16 +40,17 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
             return Err(Failure::Usage(error.to_string()));
         }
     };
-    // What keeps the database from being looked at is told of the database.
-    let there = Database::inspect_nodes(&settings.database).ok().flatten();
+    let (database, readable) = database(&settings);
+    let there = if readable { Database::inspect_nodes(&settings.database).ok().flatten() } else { None };
     let there = there.as_ref();
+    let beside = |look: &dyn Fn() -> Finding| if readable { look() } else { Finding::Skipped };
     let mut bad = 0;
     for (subject, finding) in [
         ("settings", Finding::Good("every value makes sense".to_owned())),
         ("keys", keys(&settings, there)),
-        ("database", database(&settings)),
-        ("nodes", nodes(&settings, there)),
-        ("mail", mail(&settings)),
+        ("database", database),
+        ("nodes", beside(&|| nodes(&settings, there))),
+        ("mail", beside(&|| mail(&settings))),
         ("clock", clock()),
     ] {
         match finding {
@@ -56,6 +59,7 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
                 bad += 1;
                 say(&format!("mend  {subject}: {words}"))?;
             }
+            Finding::Skipped => say(&format!("skip  {subject}: it is in the database"))?,
         }
         if subject == "settings" {
             say_warnings(Some(&settings))?;
@@ -78,6 +82,11 @@ fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {
         return Finding::Bad(StartError::KeyFileLost { key }.to_string());
     }
     if settings.secret_keys.is_none() {
+        if file.is_dir() {
+            return Finding::Bad(format!(
+                "{KEY_FILE} is a folder: move it away and put the key file back, or set JWT_SECRET_KEY to what was in it"
+            ));
+        }
         match inspect_key_file(file) {
             Ok(KeyFileState::Missing) => {
                 return Finding::Good(format!("none yet; the first start makes {KEY_FILE}"));
@@ -110,12 +119,14 @@ fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {
     Finding::Good(format!("from {from}: {}", roles.collect::<Vec<_>>().join(", ")))
 }
 
-fn database(settings: &Settings) -> Finding {
+/// Looks at the database; returns also whether there is any use in asking it for more.
+fn database(settings: &Settings) -> (Finding, bool) {
     let shown = settings.database.shown();
     let before = system_clock().now();
     let health = Database::inspect(&settings.database);
     let own = before..=system_clock().now();
-    match health {
+    let readable = matches!(health, Ok(Health::Missing | Health::Sound { .. }));
+    let finding = match health {
         Ok(Health::Missing) => Finding::Good(format!("none yet; the first start makes {shown}")),
         Ok(Health::Sound { clock: Some(clock), .. })
             if clock_offset(clock, &own).abs() > clock_limit(settings.lifetimes.reuse_grace) =>
@@ -130,8 +141,13 @@ fn database(settings: &Settings) -> Finding {
             "{shown} is sound; {pending} migrations run at the next start, or with perennial migrate"
         )),
         Ok(Health::Damaged(what)) => Finding::Bad(format!("{shown} is damaged ({what}): restore a backup")),
+        Ok(Health::Incomplete(what)) => Finding::Bad(format!(
+            "{shown} lacks something that this version needs ({what}): put it back, or restore a backup"
+        )),
+        Ok(Health::Unusable(fault)) => Finding::Bad(fault),
         Err(error) => Finding::Bad(error.to_string()),
-    }
+    };
+    (finding, readable)
 }
 
 fn nodes(settings: &Settings, there: Option<&Overview>) -> Finding {
@@ -205,6 +221,7 @@ mod tests {
             match outbox(&waiting, "SMTP_URL", NOW) {
                 Finding::Good(words) => format!("ok {words}"),
                 Finding::Bad(words) => format!("mend {words}"),
+                Finding::Skipped => "skip".to_owned(),
             }
         };
         assert_eq!(found(0, None, 0, None), "ok none is waiting");

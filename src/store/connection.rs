@@ -10,7 +10,8 @@ use diesel::{PgConnection, SqliteConnection};
 
 use super::error::StoreError;
 use super::postgres::{PostgresServer, takes_writes};
-use super::sqlite::SqliteFile;
+use super::sqlite::{SqliteFile, damage};
+use super::storage::StorageFault;
 use crate::store::url::DatabaseUrl;
 
 /// The one kind of connection that the queries of the store run on.
@@ -86,6 +87,24 @@ impl Place {
             Self::Sqlite(file) if !file.exists() => Ok(None),
             Self::Sqlite(file) => file.look().map(|connection| Some(AnyConnection::Sqlite(connection))),
             Self::Postgres(server) => server.open().map(|connection| Some(AnyConnection::Postgres(connection))),
+        }
+    }
+
+    /// Checks that a file can be used; a server has no files here.
+    pub(super) fn check_storage(&self) -> Result<(), StorageFault> {
+        match self {
+            Self::Sqlite(file) => file.check_storage(),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Looks for damage of a file, which takes as long as the file is; returns it in SQLite's own words.
+    pub(super) fn damage(&self) -> Result<Option<String>, StoreError> {
+        match (self, self.look()?) {
+            (Self::Sqlite(file), Some(AnyConnection::Sqlite(mut connection))) => {
+                damage(&mut connection).map_err(|error| file.unreadable(error))
+            }
+            _ => Ok(None),
         }
     }
 

@@ -12,7 +12,7 @@ use super::nodes::{self, Overview};
 use super::outbox::{self, Waiting};
 use super::postgres::clock;
 use super::relocation::refuse_moved;
-use super::sqlite::damage;
+use super::tables;
 use super::times::moment;
 use super::url::DatabaseUrl;
 
@@ -30,6 +30,10 @@ pub enum Health {
     },
     /// It is damaged, in SQLite's own words.
     Damaged(String),
+    /// It lacks a table or a column of this version, in the words of the database.
+    Incomplete(String),
+    /// Its file cannot be used; holds why, and what to do about it.
+    Unusable(String),
 }
 
 impl Database {
@@ -53,20 +57,33 @@ impl Database {
     /// # Errors
     /// If it cannot be opened, or is of a newer version.
     pub fn inspect(url: &DatabaseUrl) -> Result<Health, StoreError> {
-        Self::refuse_unusable(url)?;
         let place = Place::from(url);
-        place.check_pooler()?;
-        let Some(mut connection) = place.look()? else { return Ok(Health::Missing) };
-        let clock = match &mut connection {
-            Connection::Sqlite(file) => {
-                if let Some(words) = damage(file)? {
-                    return Ok(Health::Damaged(words));
+        if let Err(fault) = place.check_storage() {
+            return Ok(Health::Unusable(fault.to_string()));
+        }
+        Self::refuse_unusable(url)?;
+        if let Some(words) = place.damage()? {
+            return Ok(Health::Damaged(words));
+        }
+        answer_at_start(&url.shown(), move || {
+            place.check_pooler()?;
+            let Some(mut connection) = place.look()? else { return Ok(Health::Missing) };
+            let pending = migrations::pending(&mut connection)?;
+            if pending == 0 {
+                if let Some(words) = tables::missing(&mut connection)? {
+                    return Ok(Health::Incomplete(words));
                 }
-                None
+            } else if !migrations::is_migrated(&mut connection)? && tables::has_users(&mut connection) {
+                return Ok(Health::Incomplete(
+                    "it has tables, and no record of the migrations that made them".to_owned(),
+                ));
             }
-            Connection::Postgres(server) => Some(moment(clock(server)?)?),
-        };
-        Ok(Health::Sound { pending: migrations::pending(&mut connection)?, clock })
+            let clock = match &mut connection {
+                Connection::Sqlite(_) => None,
+                Connection::Postgres(server) => Some(moment(clock(server)?)?),
+            };
+            Ok(Health::Sound { pending, clock })
+        })
     }
 
     /// Looks at who runs on a database and which key signs there, and changes nothing; `None` where there is none yet, or
@@ -91,10 +108,13 @@ impl Database {
     /// As [`Database::inspect`].
     pub fn inspect_outbox(url: &DatabaseUrl, now: OffsetDateTime) -> Result<Option<Waiting>, StoreError> {
         Self::refuse_unusable(url)?;
-        let Some(mut connection) = Place::from(url).look()? else { return Ok(None) };
-        if migrations::pending(&mut connection)? > 0 {
-            return Ok(None);
-        }
-        outbox::health(&mut connection, now).map(Some)
+        let place = Place::from(url);
+        answer_at_start(&url.shown(), move || {
+            let Some(mut connection) = place.look()? else { return Ok(None) };
+            if migrations::pending(&mut connection)? > 0 {
+                return Ok(None);
+            }
+            outbox::health(&mut connection, now).map(Some)
+        })
     }
 }

@@ -171,7 +171,7 @@ fn applied(connection: &mut Connection) -> Result<Vec<MigrationVersion<'static>>
 }
 
 /// Tells whether any migration ever ran here.
-fn is_migrated(connection: &mut Connection) -> Result<bool, StoreError> {
+pub(super) fn is_migrated(connection: &mut Connection) -> Result<bool, StoreError> {
     diesel::table! {
         sqlite_master (name) {
             name -> Text,

@@ -24,6 +24,9 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("target_session_attrs", "read-write"),
 ];
 
+/// What libpq says of a server that takes no writes: one that follows another, or is told to take none.
+const READ_ONLY: &str = "session is read-only";
+
 /// What the version before calls itself to the server.
 pub(super) const VERSION_BEFORE: &str = "perennial";
 
@@ -97,7 +100,11 @@ impl Endpoint {
         PgConnection::establish(self.url.expose_secret()).map_err(|error| {
             // libpq explains itself in several lines; a complaint here is one.
             let words = error.to_string();
-            self.open_error(words.split_whitespace().collect::<Vec<_>>().join(" ").into())
+            let mut words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+            if words.ends_with(READ_ONLY) {
+                words.push_str("; name the server that takes writes, or make this one take them");
+            }
+            self.open_error(words.into())
         })
     }
 

@@ -11,6 +11,7 @@ use diesel::{ConnectionError, QueryableByName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::StoreError;
+use super::storage::{self, StorageFault};
 
 /// How long a connection waits for another's lock; it comes first, because the first look at a file takes one already,
 /// and another process may be making it at this moment.
@@ -51,6 +52,11 @@ impl SqliteFile {
     /// Tells whether there is any.
     pub(super) fn exists(&self) -> bool {
         self.path.exists()
+    }
+
+    /// Checks that the file, and those that SQLite keeps beside it, can be written, and that there is room.
+    pub(super) fn check_storage(&self) -> Result<(), StorageFault> {
+        storage::check(&self.path)
     }
 
     /// Makes the file, for its owner alone, unless it is there.

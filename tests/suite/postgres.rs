@@ -122,6 +122,31 @@ fn a_url_without_a_host_finds_the_socket_of_debian() {
 
 #[test]
 #[ignore = "needs PostgreSQL"]
+fn doctor_sees_a_server_that_takes_no_writes_or_lacks_a_column() {
+    let server = Postgres::start();
+    let url = server.database("broken");
+    drop(Database::open(&url.parse().unwrap()).unwrap());
+    let folder = empty_folder();
+    let launch = Launch::in_folder(folder.path()).set("JWT_SECRET_KEY", &"k".repeat(32)).set("DATABASE_URL", &url);
+    let doctor = launch.argument("doctor");
+    let mend = |what: &str| {
+        let found = doctor.finish();
+        assert_eq!(found.code(), Some(1), "{found:?}");
+        assert!(found.stdout.contains("mend  database: ") && found.stdout.contains(what), "{found:?}");
+    };
+    Rows::at(&url).execute("ALTER DATABASE broken SET default_transaction_read_only = on");
+    mend("session is read-only; name the server that takes writes");
+    let mut prompt = server.prompt("postgres");
+    prompt.execute("ALTER DATABASE broken RESET default_transaction_read_only");
+    assert_eq!(doctor.finish().code(), Some(0));
+    Rows::at(&url).execute("ALTER TABLE sessions DROP COLUMN welcomed_at");
+    mend("column sessions.welcomed_at does not exist");
+    Rows::at(&url).execute("DROP TABLE outbox");
+    mend("relation \"outbox\" does not exist");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
 fn a_user_who_may_not_change_the_tables_can_serve() {
     let server = Postgres::start();
     let url = server.database("restricted");

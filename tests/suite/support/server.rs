@@ -15,6 +15,9 @@ use tempfile::TempDir;
 use super::database::{on_postgres, url_in};
 use super::patience::until;
 
+/// Takes from root the right to pass over the modes of files.
+const SETPRIV: &str = "/usr/bin/setpriv";
+
 /// Ports below the range from which systems take those of outgoing connections, so that nobody takes one away while a
 /// server restarts.
 const PORTS: (u16, u16) = (18_000, 14_000);
@@ -49,6 +52,7 @@ pub(crate) struct Launch {
     folder: PathBuf,
     arguments: Vec<OsString>,
     settings: Vec<(String, String)>,
+    bound_by_modes: bool,
 }
 
 impl Launch {
@@ -59,7 +63,8 @@ impl Launch {
 
     /// Prepares a start with a cheap password hash, on a port that the system chooses.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        let launch = Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new() };
+        let launch =
+            Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new(), bound_by_modes: false };
         let launch = launch.set("BIND", "127.0.0.1:0").set("BCRYPT_COST", "4");
         if on_postgres() {
             let launch = launch.set("JWT_SECRET_KEY", "a key of the test suite with 32 bytes or more");
@@ -76,6 +81,12 @@ impl Launch {
     /// Sets a setting, over what it was.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Lets the modes of files bind the program, where the tests run as root and no mode binds them.
+    pub(crate) fn bound_by_modes(mut self) -> Self {
+        self.bound_by_modes = true;
         self
     }
 
@@ -203,7 +214,16 @@ struct Running {
 
 impl Running {
     fn spawn(launch: &Launch) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_perennial"))
+        let program = env!("CARGO_BIN_EXE_perennial");
+        let mut command = if launch.bound_by_modes && rustix::process::geteuid().is_root() {
+            assert!(Path::new(SETPRIV).exists(), "this test needs setpriv: install the package util-linux");
+            let mut command = Command::new(SETPRIV);
+            command.args(["--bounding-set=-dac_override,-dac_read_search", program]);
+            command
+        } else {
+            Command::new(program)
+        };
+        let mut child = command
             .args(&launch.arguments)
             .env_clear()
             .envs(launch.settings.iter().map(|(name, value)| (name, value)))

@@ -28,6 +28,12 @@ impl SmallDisk {
         self.0.path()
     }
 
+    /// Mounts it anew, so that nothing on it can be changed.
+    pub(crate) fn make_read_only(&self) {
+        let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(self.path()).status();
+        assert!(mounted.is_ok_and(|status| status.success()));
+    }
+
     /// Fills it up to the last byte.
     pub(crate) fn fill(&self) {
         let mut filler = File::create(self.filler()).unwrap();
