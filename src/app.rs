@@ -20,7 +20,7 @@ pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, open_database, sy
 pub use signals::StopSignals;
 
 use self::parts::keys_that_fit;
-use crate::config::{Registration, Settings};
+use crate::config::{ClientAddressHeader, Registration, Settings};
 use crate::crypto::{
     AccessTokens, FirstAccountTokens, FirstSecrets, FormTokens, KeyRing, KeyState, PasswordHasher, PasswordPool,
     SignedValues, random_bytes,
@@ -35,7 +35,7 @@ use crate::mail::Transport;
 use crate::server::{Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
 use crate::store::{Database, StoreError, answer_at_start, peppers, users};
-use crate::web::{Site, SiteParts, authenticate, configure};
+use crate::web::{AddressHeader, Site, SiteParts, TrustedProxies, authenticate, configure};
 
 /// How long the database may take to be closed after the last request.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -145,7 +145,13 @@ impl Application {
             public_url,
             registration_open: settings.registration == Registration::Open,
             password_min_length: settings.password_min_length,
-            trusted_proxies: settings.trusted_proxies.clone(),
+            trusted_proxies: TrustedProxies {
+                networks: settings.trusted_proxies.clone(),
+                header: match settings.client_address_header {
+                    ClientAddressHeader::XForwardedFor => AddressHeader::XForwardedFor,
+                    ClientAddressHeader::Forwarded => AddressHeader::Forwarded,
+                },
+            },
             static_dir: settings.static_dir.clone(),
             debug_auth: settings.debug_auth,
             log_requests: settings.log_requests,

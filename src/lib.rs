@@ -170,7 +170,7 @@ mod web;
 pub mod cli;
 
 pub use app::{Application, StartError, StopSignals};
-pub use config::{Arguments, LogFormat, Registration, SettingError, Settings};
+pub use config::{Arguments, ClientAddressHeader, LogFormat, Registration, SettingError, Settings};
 pub use domain::client::Client;
 pub use domain::clock::{Clock, ManualClock, SystemClock};
 pub use domain::id::{SessionId, UserId};

@@ -62,7 +62,8 @@ arguments! {
     password_min_length "PASSWORD_MIN_LENGTH" "NUMBER": "Characters of a new password at least, 8 or more [default: 15]";
     bcrypt_cost "BCRYPT_COST" "NUMBER": "Cost of a password hash, 4 to 31; below 10 only where PUBLIC_URL is this machine [default: 12]";
     registration "REGISTRATION" "open|closed": "Whether strangers may make an account [default: open]";
-    trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose X-Forwarded-For or Forwarded is believed [default: none]";
+    trusted_proxies "TRUSTED_PROXIES" "NETWORKS": "Networks whose word on the client's address is believed [default: none]";
+    client_address_header "CLIENT_ADDRESS_HEADER" "x-forwarded-for|forwarded": "The one header that is believed from TRUSTED_PROXIES; the other one is ignored [default: x-forwarded-for]";
     connections_per_address "CONNECTIONS_PER_ADDRESS" "NUMBER": "Open connections of one client address; trusted proxies are exempt [default: 256]";
     drain_time "DRAIN_TIME" "DURATION": "How long readiness says 503 before the listener closes [default: 1s]";
     smtp_url "SMTP_URL" "URL": "The mail server: smtps://user:password@host, or smtp://host, with ?tls=required or ?tls=opportunistic for STARTTLS [default: none, each mail is written as a file to MAIL_DIR]";
@@ -120,6 +121,12 @@ impl Arguments {
             bcrypt_cost: self.bcrypt_cost(public_url.as_ref().is_none_or(PublicUrl::is_loopback))?,
             registration: read("REGISTRATION", self.registration.as_deref().unwrap_or("open"), parse::choice)?,
             trusted_proxies: read("TRUSTED_PROXIES", self.trusted_proxies.as_deref().unwrap_or(""), parse::networks)?,
+            client_address_header: read(
+                "CLIENT_ADDRESS_HEADER",
+                self.client_address_header.as_deref().unwrap_or("x-forwarded-for"),
+                // Names of headers have no case (RFC 9110 section 5.1), and people write them with capitals.
+                |text| parse::choice(&text.to_ascii_lowercase()),
+            )?,
             connections_per_address: read(
                 "CONNECTIONS_PER_ADDRESS",
                 self.connections_per_address.as_deref().unwrap_or("256"),
@@ -223,6 +230,7 @@ fn optional<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::ClientAddressHeader;
 
     fn error(arguments: Arguments) -> Option<String> {
         arguments.settings().err().map(|error| error.to_string())
@@ -282,6 +290,22 @@ mod tests {
         let good = Arguments { smtp_url: Some("smtp://ada:hunter2@localhost".into()), ..Arguments::default() };
         assert!(!format!("{good:?} {:?}", good.settings().unwrap()).contains("hunter2"));
         assert_eq!(Arguments::default().settings().unwrap().mail_dir, PathBuf::from("mail"));
+    }
+
+    #[test]
+    fn one_header_is_believed_and_its_name_has_no_case() {
+        for (text, header) in [
+            (None, ClientAddressHeader::XForwardedFor),
+            (Some("X-Forwarded-For"), ClientAddressHeader::XForwardedFor),
+            (Some("forwarded"), ClientAddressHeader::Forwarded),
+        ] {
+            let chosen = Arguments { client_address_header: text.map(str::to_owned), ..Arguments::default() };
+            assert_eq!(chosen.settings().map(|settings| settings.client_address_header), Ok(header));
+        }
+        for text in ["", "x-real-ip", "x-forwarded-for,forwarded"] {
+            let bad = Arguments { client_address_header: Some(text.into()), ..Arguments::default() };
+            assert_eq!(error(bad).as_deref(), Some("CLIENT_ADDRESS_HEADER: takes x-forwarded-for or forwarded"));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod settings;
 mod warnings;
 
 pub use arguments::Arguments;
-pub use settings::{LogFormat, Registration, SettingError, Settings};
+pub use settings::{ClientAddressHeader, LogFormat, Registration, SettingError, Settings};
 pub use warnings::warnings;
 
 pub use crate::store::url::DatabaseUrl;

@@ -37,6 +37,8 @@ pub struct Settings {
     pub connections_per_address: usize,
     /// How long readiness says 503 before no new connection is taken.
     pub drain_time: std::time::Duration,
+    /// The header in which they pass the client's address on.
+    pub client_address_header: ClientAddressHeader,
     /// The mail server; `None` means that mails become files. It may hold a password.
     pub smtp_url: Option<SecretString>,
     /// Whom mail is from; `None` means `Perennial <no-reply@host>` with the host of the public URL.
@@ -62,6 +64,15 @@ pub enum Registration {
     Open,
     /// Nobody may.
     Closed,
+}
+
+/// The header in which trusted proxies pass the client's address on; the other one is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientAddressHeader {
+    /// `X-Forwarded-For`, which nearly every proxy writes.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// How log lines are written.

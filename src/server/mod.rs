@@ -73,7 +73,7 @@ pub(crate) struct Server {
 impl Server {
     /// Prepares to serve a site, with at most so many connections per client address, and so many open files in all.
     pub(crate) fn new(site: web::Data<Site>, connections_per_address: usize, descriptors: usize) -> Self {
-        let admission = Admission::new(connections_per_address, &site.trusted_proxies);
+        let admission = Admission::new(connections_per_address, &site.trusted_proxies.networks);
         Self { site, admission, descriptors }
     }
 

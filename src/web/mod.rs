@@ -17,6 +17,7 @@ mod request_auth;
 mod routes;
 mod site;
 mod static_files;
+mod trusted_proxies;
 
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser};
@@ -27,3 +28,4 @@ pub use routes::configure;
 #[cfg(feature = "internals")]
 pub use routes::{Access, ROUTES, Route};
 pub use site::{Site, SiteParts};
+pub use trusted_proxies::{AddressHeader, TrustedProxies};

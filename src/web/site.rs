@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, web};
-use ipnet::IpNet;
 
 use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
+use super::trusted_proxies::TrustedProxies;
 use crate::crypto::{FirstAccountTokens, FormBinding, FormTokens, SignedValues};
 use crate::domain::public_url::PublicUrl;
 use crate::session::{Identity, Sessions};
@@ -34,7 +34,7 @@ pub struct SiteParts {
     /// Code points of a new password at least.
     pub password_min_length: usize,
     /// Whose word on a client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: TrustedProxies,
     /// A folder whose files replace the embedded ones.
     pub static_dir: Option<PathBuf>,
     /// Whether each decision on a request is logged.
@@ -59,7 +59,7 @@ pub struct Site {
     pub(crate) registration_open: bool,
     pub(crate) first_account: Option<FirstAccountTokens>,
     pub(crate) password_min_length: usize,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) static_dir: Option<PathBuf>,
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,

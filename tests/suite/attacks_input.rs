@@ -167,6 +167,26 @@ async fn a_trusted_proxy_tells_the_address_of_its_client_and_no_further() {
 }
 
 #[actix_web::test]
+async fn a_client_of_a_trusted_proxy_cannot_choose_its_address_by_the_other_header() {
+    for (setting, header, told, other, planted) in [
+        (None, "x-forwarded-for", "203.0.113.7", "forwarded", "for=6.6.6.6"),
+        (Some("forwarded"), "forwarded", "for=203.0.113.7", "x-forwarded-for", "6.6.6.6"),
+    ] {
+        let app = TestApp::with(|arguments| {
+            arguments.trusted_proxies = Some("192.0.2.0/24".to_owned());
+            arguments.client_address_header = setting.map(str::to_owned);
+        })
+        .await;
+        app.signed_in().await;
+        let recorded = |app: &TestApp| app.rows().events_of("signed_in").last().unwrap().detail("address");
+        app.browser().with_header(header, told).with_header(other, planted).sign_in().await;
+        assert_eq!(recorded(&app), "203.0.113.7", "{header}");
+        app.browser().with_header(other, planted).sign_in().await;
+        assert_eq!(recorded(&app), "192.0.2.1", "{other} is not looked at");
+    }
+}
+
+#[actix_web::test]
 async fn an_error_page_never_says_what_happened_inside() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;

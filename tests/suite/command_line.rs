@@ -50,6 +50,7 @@ fn help_shows_every_setting_with_its_default_and_no_secret() {
         ("BCRYPT_COST", "[default: 12]"),
         ("REGISTRATION", "[default: open]"),
         ("TRUSTED_PROXIES", "[default: none]"),
+        ("CLIENT_ADDRESS_HEADER", "[default: x-forwarded-for]"),
         ("STATIC_DIR", "[default: none]"),
         ("EVENT_RETENTION", "[default: 180d]"),
         ("LOG_FORMAT", "[default: text]"),
