@@ -14,6 +14,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use super::static_folder::StaticFolder;
+
 macro_rules! embedded {
     ($($name:literal),*) => {
         [$(($name, include_bytes!(concat!("../../static/", $name)).as_slice())),*]
@@ -87,7 +89,7 @@ pub(crate) struct Assets {
 
 impl Assets {
     /// Reads the embedded files, each replaced by the one of the same name in `folder`, if there is one.
-    pub(crate) fn load(folder: Option<&Path>) -> io::Result<Self> {
+    pub(crate) fn load(folder: Option<&StaticFolder>) -> io::Result<Self> {
         let mut styles = Vec::new();
         for (name, embedded) in STYLES {
             styles.extend_from_slice(&content(folder, name, embedded)?);
@@ -135,12 +137,11 @@ impl Asset {
     }
 }
 
-fn content(folder: Option<&Path>, name: &str, embedded: &'static [u8]) -> io::Result<Cow<'static, [u8]>> {
-    let Some(path) = folder.map(|folder| folder.join(name)) else { return Ok(embedded.into()) };
-    match std::fs::read(&path) {
-        Ok(content) => Ok(content.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(embedded.into()),
-        Err(error) => Err(io::Error::other(format!("cannot read {}: {error}", path.display()))),
+fn content(folder: Option<&StaticFolder>, name: &str, embedded: &'static [u8]) -> io::Result<Cow<'static, [u8]>> {
+    match folder.map(|folder| folder.read(Path::new(name))) {
+        Some(Ok(content)) => Ok(content.into()),
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(embedded.into()),
     }
 }
 
@@ -153,7 +154,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("icons")).unwrap();
         std::fs::write(folder.path().join("icons/icon.svg"), "<svg/>").unwrap();
-        let (embedded, replaced) = (Assets::load(None).unwrap(), Assets::load(Some(folder.path())).unwrap());
+        let opened = StaticFolder::open(folder.path()).unwrap();
+        let (embedded, replaced) = (Assets::load(None).unwrap(), Assets::load(Some(&opened)).unwrap());
         assert_eq!(&replaced.icon.plain[..], b"<svg/>");
         assert_ne!(replaced.icon(), embedded.icon());
         assert_eq!(replaced.stylesheet(), embedded.stylesheet());
@@ -163,7 +165,7 @@ mod tests {
     fn a_file_at_a_fixed_path_can_be_replaced_too() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("robots.txt"), "User-agent: *\nDisallow: /\n").unwrap();
-        let replaced = Assets::load(Some(folder.path())).unwrap();
+        let replaced = Assets::load(Some(&StaticFolder::open(folder.path()).unwrap())).unwrap();
         assert_eq!(&replaced.find_fixed("/robots.txt").unwrap().content[..], b"User-agent: *\nDisallow: /\n");
     }
 
@@ -176,6 +178,15 @@ mod tests {
             let (rules, _) = keyframes.split_once("\n}").unwrap();
             assert!(!rules.contains("var("), "{rules}");
         }
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_stops_the_start() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        std::fs::create_dir(folder.path().join("icons")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("icons/icon.svg")).unwrap();
+        let refused = Assets::load(Some(&StaticFolder::open(folder.path()).unwrap())).unwrap_err();
+        assert!(refused.to_string().ends_with("icons/icon.svg: it is a link out of STATIC_DIR"), "{refused}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod request_auth;
 mod routes;
 mod site;
 mod static_files;
+mod static_folder;
 mod trusted_proxies;
 
 pub use error::WebError;

@@ -92,7 +92,8 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     if let Some(folder) = folder {
         // Whatever else lies in the folder, for a stylesheet that replaces ours and wants its own images.
         config.service(
-            Files::new("/static", folder)
+            Files::new("/static", folder.path())
+                .path_filter(move |name, _| folder.holds(name))
                 .method_guard(guard::fn_guard(|context| matches!(context.head().method, Method::GET | Method::HEAD))),
         );
     }

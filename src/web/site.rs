@@ -11,6 +11,7 @@ use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
+use super::static_folder::StaticFolder;
 use super::trusted_proxies::TrustedProxies;
 use crate::crypto::{FirstAccountTokens, FormBinding, FormTokens, SignedValues};
 use crate::domain::public_url::PublicUrl;
@@ -60,7 +61,7 @@ pub struct Site {
     pub(crate) first_account: Option<FirstAccountTokens>,
     pub(crate) password_min_length: usize,
     pub(crate) trusted_proxies: TrustedProxies,
-    pub(crate) static_dir: Option<PathBuf>,
+    pub(crate) static_dir: Option<StaticFolder>,
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,
     pub(crate) faults: Faults,
@@ -71,9 +72,10 @@ impl Site {
     /// Puts the parts together and reads the static files.
     ///
     /// # Errors
-    /// If a file of the static folder cannot be read.
+    /// If the static folder is not there, or a file of it cannot be read or lies elsewhere.
     pub fn new(parts: SiteParts) -> std::io::Result<Self> {
-        let assets = Assets::load(parts.static_dir.as_deref())?;
+        let static_dir = parts.static_dir.as_deref().map(StaticFolder::open).transpose()?;
+        let assets = Assets::load(static_dir.as_ref())?;
         let origin = HeaderValue::from_str(parts.public_url.as_str()).map_err(std::io::Error::other)?;
         Ok(Self {
             sessions: parts.sessions,
@@ -87,7 +89,7 @@ impl Site {
             first_account: parts.first_account,
             password_min_length: parts.password_min_length,
             trusted_proxies: parts.trusted_proxies,
-            static_dir: parts.static_dir,
+            static_dir,
             debug_auth: parts.debug_auth,
             log_requests: parts.log_requests,
             faults: Faults::default(),

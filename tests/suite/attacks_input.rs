@@ -187,6 +187,35 @@ async fn a_client_of_a_trusted_proxy_cannot_choose_its_address_by_the_other_head
 }
 
 #[actix_web::test]
+async fn a_static_folder_serves_no_link_that_leads_out_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inside, outside) = (folder.path().join("static"), folder.path().join("perennial.key"));
+    std::fs::create_dir_all(inside.join("images")).unwrap();
+    std::fs::write(inside.join("images/cat.txt"), "a cat").unwrap();
+    std::fs::write(&outside, "planted").unwrap();
+    for (target, name) in [
+        (inside.join("images/cat.txt"), "link.txt"),
+        ("images".into(), "pictures"),
+        (outside, "key.txt"),
+        ("../perennial.key".into(), "images/key.txt"),
+        ("..".into(), "up"),
+        ("/etc".into(), "etc"),
+    ] {
+        std::os::unix::fs::symlink(target, inside.join(name)).unwrap();
+    }
+    let app = TestApp::with(|arguments| arguments.static_dir = Some(inside.display().to_string())).await;
+    for path in ["/static/images/cat.txt", "/static/link.txt", "/static/pictures/cat.txt"] {
+        let answer = app.browser().get(path).await;
+        assert_eq!((answer.status, answer.body().as_str()), (StatusCode::OK, "a cat"), "{path}");
+    }
+    for path in ["key.txt", "images/key.txt", "pictures/key.txt", "up/perennial.key", "etc/passwd", "images/none.txt"] {
+        let answer = app.browser().get(&format!("/static/{path}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(!answer.says("planted") && !answer.says("root:"), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn an_error_page_never_says_what_happened_inside() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
