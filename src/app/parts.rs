@@ -93,13 +93,10 @@ pub fn key_file_lost(settings: &Settings, file: &Path, there: &Overview) -> Opti
 /// Returns the keys of the settings, or of the key file.
 ///
 /// # Errors
-/// If there is no key file and none can be made.
+/// If there is no key file and none can be made, or others than its owner can read it.
 pub fn key_ring(settings: &Settings, file: &Path) -> Result<KeyRing, KeyFileError> {
     if let Some(ring) = settings.secret_keys.clone().and_then(KeyRing::from_list) {
         return Ok(ring);
-    }
-    if let Ok(KeyFileState::Exposed(mode)) = inspect_key_file(file) {
-        tracing::warn!("{} can be read by others (mode {mode:o}): run chmod 600 {}", file.display(), file.display());
     }
     read_or_make_key_file(file)
 }

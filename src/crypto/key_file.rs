@@ -1,11 +1,12 @@
 //! The key file: the secret of an installation that was given none.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::key_ring::KeyRing;
 use super::random::{RandomError, fresh_secret};
@@ -23,6 +24,14 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// Others than its owner can read or change it.
+    #[error("the key file {} can be read by others (mode {mode:o}), and who reads it can sign in as anybody: run chmod 600 {}", path.display(), path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
     },
     /// It is not there and cannot be made.
     #[error("cannot make the key file {}: {source}; give this user the right to write here, or set JWT_SECRET_KEY", path.display())]
@@ -59,10 +68,11 @@ pub enum KeyFileState {
 /// It holds secrets as `JWT_SECRET_KEY` does, separated by commas or line breaks, the signing one first.
 ///
 /// # Errors
-/// If it cannot be read, made, or holds no secret.
+/// If it cannot be read or made, others can read it, or it holds no secret.
 pub fn read_or_make_key_file(path: &Path) -> Result<KeyRing, KeyFileError> {
-    match fs::read_to_string(path) {
-        Ok(content) => parse(path, &content),
+    match read(path) {
+        Ok((mode, _)) if is_exposed(mode) => Err(KeyFileError::Exposed { path: path.to_owned(), mode }),
+        Ok((_, content)) => parse(path, &content),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
         Err(source) => Err(KeyFileError::Read { path: path.to_owned(), source }),
     }
@@ -76,11 +86,24 @@ pub fn inspect_key_file(path: &Path) -> io::Result<KeyFileState> {
     match fs::metadata(path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;
-            Ok(if mode & 0o077 == 0 { KeyFileState::Private } else { KeyFileState::Exposed(mode) })
+            Ok(if is_exposed(mode) { KeyFileState::Exposed(mode) } else { KeyFileState::Private })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(KeyFileState::Missing),
         Err(error) => Err(error),
     }
+}
+
+/// Tells whether a mode lets the group or anybody else at a file.
+fn is_exposed(mode: u32) -> bool {
+    mode & 0o077 != 0
+}
+
+/// Returns the mode and the content of one and the same file, whatever takes its place meanwhile.
+fn read(path: &Path) -> io::Result<(u32, Zeroizing<String>)> {
+    let mut file = File::open(path)?;
+    let mut content = Zeroizing::new(String::new());
+    file.read_to_string(&mut content)?;
+    Ok((file.metadata()?.permissions().mode() & 0o777, content))
 }
 
 fn parse(path: &Path, content: &str) -> Result<KeyRing, KeyFileError> {
@@ -147,17 +170,27 @@ mod tests {
         let path = folder.path().join("perennial.key");
         for content in ["", "\n", "short\n", &format!("{},short", "x".repeat(32))] {
             fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
             assert!(matches!(read_or_make_key_file(&path), Err(KeyFileError::Content { .. })), "{content:?}");
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_told() {
+    fn a_file_that_others_can_read_is_told_and_not_used() {
         let folder = folder();
         let path = folder.path().join("perennial.key");
         read_or_make_key_file(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(inspect_key_file(&path).unwrap(), KeyFileState::Exposed(0o644));
+        for mode in [0o644, 0o640, 0o604, 0o622, 0o610] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(inspect_key_file(&path).unwrap(), KeyFileState::Exposed(mode));
+            let refused = read_or_make_key_file(&path).unwrap_err();
+            assert!(matches!(refused, KeyFileError::Exposed { mode: found, .. } if found == mode), "{refused}");
+        }
+        for mode in [0o600, 0o400] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(inspect_key_file(&path).unwrap(), KeyFileState::Private);
+            assert!(read_or_make_key_file(&path).is_ok());
+        }
     }
 }

@@ -198,6 +198,7 @@ fn a_key_file_without_a_key_is_named_and_left_alone() {
     let path = folder.path().join("perennial.key");
     for content in [&b""[..], b"\n", b"short\n", b"\xff\xfe\xfd"] {
         fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let finished = run(folder.path(), "serve");
         assert_eq!(finished.code(), Some(1), "{finished:?}");
         assert!(finished.stderr.lines().last().unwrap().contains("perennial.key"), "{finished:?}");
@@ -271,8 +272,11 @@ fn doctor_finds_what_is_to_be_mended_and_changes_nothing() {
     assert_eq!(exposed.code(), Some(1), "{exposed:?}");
     assert!(exposed.stdout.contains("mend  keys: ") && exposed.stdout.contains("chmod 600"), "{exposed:?}");
     assert_eq!(exposed.stderr, "perennial: one thing is to be mended\n");
-    let finished = Launch::in_folder(folder.path()).start().stop();
-    assert!(finished.stderr.contains("chmod 600 perennial.key"), "{finished:?}");
+    let refused = run(folder.path(), "serve");
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    let complaint = refused.complaint();
+    assert!(complaint.contains("mode 644") && complaint.contains("run chmod 600 perennial.key"), "{complaint}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), key, "the file was touched");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
