@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use email_address::{EmailAddress, Options};
+use icu_properties::props::{
+    BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
+};
 use time::OffsetDateTime;
 
 use crate::domain::client::is_deceptive;
@@ -70,6 +73,9 @@ pub enum InvalidName {
     /// Control characters or bidirectional overrides, which change how the text around a name is shown.
     #[error("Your name must not contain control characters")]
     ControlCharacter,
+    /// Nothing that a reader would see.
+    #[error("Your name must have at least one character that can be seen")]
+    Invisible,
 }
 
 impl FullName {
@@ -90,10 +96,31 @@ impl FromStr for FullName {
             Err(InvalidName::TooLong)
         } else if text.chars().any(is_deceptive) {
             Err(InvalidName::ControlCharacter)
+        } else if !text.chars().any(is_visible) {
+            Err(InvalidName::Invisible)
         } else {
             Ok(Self(text.to_owned()))
         }
     }
+}
+
+/// Tells whether a character can be seen by itself.
+///
+/// By Unicode's general categories (UAX #44 section 5.7.1), separators, format and control characters cannot, and a mark is
+/// seen only on a letter. Some letters and symbols are blank all the same: those with the property
+/// `Default_Ignorable_Code_Point`, such as the Hangul fillers, and two blank symbols. Code points that the Unicode data does
+/// not assign count as visible, so that a name in a newer script is accepted.
+///
+/// A name may contain invisible characters beside visible ones: some scripts need joiners.
+fn is_visible(c: char) -> bool {
+    const BLANK_SYMBOLS: [char; 2] = ['\u{2800}', '\u{1D159}'];
+    let invisible = GeneralCategoryGroup::Separator
+        .union(GeneralCategoryGroup::Mark)
+        .union(GeneralCategoryGroup::Control)
+        .union(GeneralCategoryGroup::Format);
+    !invisible.contains(GeneralCategory::for_char(c))
+        && !DefaultIgnorableCodePoint::for_char(c)
+        && !BLANK_SYMBOLS.contains(&c)
 }
 
 /// What a person may do, by a name that the application chooses.
@@ -195,12 +222,38 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_nothing_that_can_be_seen_is_refused() {
+        for name in [
+            "\u{200b}",
+            "\u{200d}\u{feff}",
+            "\u{ad}",
+            "\u{34f}",
+            "\u{115f}\u{1160}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{2800} \u{2800}",
+            "\u{1d159}",
+            "\u{fe0f}",
+            "\u{e0041}",
+            "\u{180e}",
+            "\u{301}",
+            "\u{2060}\u{a0}\u{2060}",
+        ] {
+            assert_eq!(name.parse::<FullName>(), Err(InvalidName::Invisible), "{name:?}");
+        }
+        assert_eq!("\u{a0}\u{3000}".parse::<FullName>(), Err(InvalidName::Empty));
+    }
+
+    #[test]
     fn names_are_whatever_people_are_called() {
         for name in ["X", "Ada Lovelace", "María-José O'Neill", "毛泽东", "<b>"] {
             assert_eq!(name.parse::<FullName>().map(|n| n.0).as_deref(), Ok(name));
         }
         assert_eq!("  ".parse::<FullName>(), Err(InvalidName::Empty));
         assert_eq!("a\u{202e}b".parse::<FullName>(), Err(InvalidName::ControlCharacter));
+        for name in ["a\u{200d}b", "نا\u{200c}م", "\u{e000}", "e\u{301}", "❤\u{fe0f}", "7", "-"] {
+            assert_eq!(name.parse::<FullName>().map(|n| n.0).as_deref(), Ok(name), "{name:?}");
+        }
         assert_eq!("x".repeat(201).parse::<FullName>(), Err(InvalidName::TooLong));
     }
 }

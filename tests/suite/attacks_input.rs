@@ -187,6 +187,18 @@ async fn a_client_of_a_trusted_proxy_cannot_choose_its_address_by_the_other_head
 }
 
 #[actix_web::test]
+async fn a_name_that_nobody_can_see_is_refused_with_the_reason() {
+    let app = TestApp::start().await;
+    for name in ["\u{200b}\u{200d}", "\u{3164}", "\u{2800}", "\u{ad}"] {
+        let fields = [("full_name", name), ("email", EMAIL), ("password", PASSWORD)];
+        let answer = app.browser().submit("/register", "/register", &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name:?}");
+        assert!(answer.says("at least one character that can be seen"), "{name:?}");
+    }
+    assert_eq!(app.rows().number("SELECT count(*) FROM users"), 0);
+}
+
+#[actix_web::test]
 async fn a_static_folder_serves_no_link_that_leads_out_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let (inside, outside) = (folder.path().join("static"), folder.path().join("perennial.key"));
