@@ -129,7 +129,7 @@ impl Application {
             passwords,
             clock: Arc::clone(&clock),
             lifetimes: settings.lifetimes,
-            access_tokens: AccessTokens::new(keys, &key_state, public_url.as_str()),
+            access_tokens: AccessTokens::new(keys, &key_state, public_url.as_str(), settings.lifetimes.access),
             refresh_cookie: SignedValues::for_refresh_cookie(keys, &key_state),
             first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),

@@ -86,7 +86,7 @@ fn people(folder: &Path, secret: &str, url: &str) -> Vec<String> {
     };
     let settings: Settings = typed.settings().unwrap();
     let keys = key_ring(&settings, &folder.join("perennial.key")).unwrap();
-    let access_tokens = AccessTokens::new(&keys, &KeyState::new(&keys), url);
+    let access_tokens = AccessTokens::new(&keys, &KeyState::new(&keys), url, settings.lifetimes.access);
     let (database, _) = open_database(&settings).unwrap();
     let now = perennial::domain::clock::Clock::now(&SystemClock::start());
     let mut issued = Vec::new();

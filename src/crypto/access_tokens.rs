@@ -4,13 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::jwt_provider;
 use super::key_ring::{KeyRing, Purpose};
 use super::key_state::{KeyState, NoSigningKey, PerKey};
 use super::random::{RandomError, random_bytes};
-use crate::domain::access_token::AccessToken;
+use crate::domain::access_token::{AccessToken, LEEWAY_SECONDS};
 
 /// The `typ` of an access token (RFC 9068 section 2.1): no other JWT can pass for one (RFC 8725 section 3.11).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -45,6 +45,7 @@ struct Claims {
 /// Issues access tokens with the key that signs, and verifies those of every key that was not dropped.
 pub struct AccessTokens {
     issuer: String,
+    life: Duration,
     keys: PerKey<Prepared>,
     validation: Validation,
 }
@@ -74,6 +75,9 @@ pub enum Refusal {
     /// A `kid` that names none of our keys or one that was dropped, or none at all.
     #[error("kid names none of the keys")]
     UnknownKey,
+    /// It would live for longer than an access token does.
+    #[error("exp is further from iat than an access token lives")]
+    Life,
     /// Expired, or from the future.
     #[error("not in force at this time")]
     Time,
@@ -94,8 +98,9 @@ pub enum IssueError {
 }
 
 impl AccessTokens {
-    /// Prepares the keys once; `issuer` is the public URL, and the audience too.
-    pub fn new(keys: &KeyRing, state: &KeyState, issuer: &str) -> Self {
+    /// Prepares the keys once; `issuer` is the public URL, and the audience too, and no token is good for longer than
+    /// `life`.
+    pub fn new(keys: &KeyRing, state: &KeyState, issuer: &str, life: Duration) -> Self {
         jwt_provider::install();
         let keys = PerKey::new::<32>(keys, state, Purpose::AccessToken, |id, key| {
             let mut header = Header::new(Algorithm::HS256);
@@ -112,7 +117,7 @@ impl AccessTokens {
         // The library would ask the machine for the time; `AccessToken::is_current` is told it.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self { issuer: issuer.to_owned(), keys, validation }
+        Self { issuer: issuer.to_owned(), life, keys, validation }
     }
 
     /// Issues a signed token.
@@ -138,7 +143,7 @@ impl AccessTokens {
         jsonwebtoken::encode(&key.header, &claims, &key.signing).map_err(|error| IssueError::Encode(error.to_string()))
     }
 
-    /// Verifies everything about `text` at `now`: form, algorithm, type, key, signature, issuer, audience and times.
+    /// Verifies everything about `text` at `now`: form, algorithm, type, key, signature, issuer, audience, life and times.
     ///
     /// # Errors
     /// Why it is not an access token in force. To the caller that is a cache miss and never an answer.
@@ -157,6 +162,12 @@ impl AccessTokens {
         let named = header.kid.as_deref().and_then(|kid| self.keys.named(kid.parse().ok()?));
         let key = named.ok_or(Refusal::UnknownKey)?;
         let claims = jsonwebtoken::decode::<Claims>(text, &key.verifying, &self.validation).map_err(malformed)?.claims;
+        // Whoever got hold of a key for a moment must not make a token for the rest of the year. One that was issued before
+        // the access life was shortened is set aside as well; its refresh token gets another in the same request.
+        let lives = i64::from(claims.exp) - i64::from(claims.iat);
+        if lives > self.life.whole_seconds().saturating_add(LEEWAY_SECONDS) {
+            return Err(Refusal::Life);
+        }
         let moment = |seconds: u32| {
             OffsetDateTime::from_unix_timestamp(i64::from(seconds))
                 .map_err(|error| Refusal::Malformed(error.to_string()))

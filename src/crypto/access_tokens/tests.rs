@@ -13,7 +13,7 @@ const ISSUER: &str = "https://example.org";
 
 fn tokens_of(letters: &str) -> (AccessTokens, KeyState) {
     let (keys, state) = ring(letters);
-    (AccessTokens::new(&keys, &state, ISSUER), state)
+    (AccessTokens::new(&keys, &state, ISSUER, Duration::minutes(15)), state)
 }
 
 fn tokens() -> AccessTokens {
@@ -167,6 +167,23 @@ fn expiry_has_no_leeway_and_the_future_five_seconds() {
         assert!(verify(&forge(header(), with(claims(), name, json!(now + 5)))).is_ok(), "{name}");
         assert_eq!(verify(&forge(header(), with(claims(), name, json!(now + 6)))), Err(Refusal::Time), "{name}");
     }
+}
+
+#[test]
+fn a_life_beyond_that_of_an_access_token_is_refused() {
+    let now = NOW.unix_timestamp();
+    let issued = |ago: i64, lives: i64| {
+        let claims = with(with(claims(), "iat", json!(now - ago)), "exp", json!(now - ago + lives));
+        verify(&forge(header(), claims))
+    };
+    for ago in [0, 600, -5] {
+        assert!(issued(ago, 905).is_ok(), "{ago}");
+        assert_eq!(issued(ago, 906), Err(Refusal::Life), "{ago}");
+    }
+    assert_eq!(issued(0, 86_400 * 365), Err(Refusal::Life));
+    // A later `nbf` makes no longer life good.
+    let late = with(with(claims(), "exp", json!(now + 903)), "iat", json!(now - 10));
+    assert_eq!(verify(&forge(header(), with(late, "nbf", json!(now)))), Err(Refusal::Life));
 }
 
 #[test]
