@@ -3,8 +3,9 @@
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes, ServiceConfig};
 use futures_util::{StreamExt, stream};
+use perennial::CurrentUser;
 
 use crate::support::{Answer, Browser, EMAIL, PASSWORD, TestApp};
 
@@ -28,6 +29,30 @@ async fn a_form_that_the_browser_says_comes_from_another_site_is_refused() {
         assert_refused(&browser, &forged, site).await;
         assert!(forged.says("Open http://localhost:8080 in this browser"), "{site}");
     }
+}
+
+#[actix_web::test]
+async fn a_websocket_that_another_site_opens_is_refused_like_a_form() {
+    let routes = |config: &mut ServiceConfig| {
+        config.route("/socket", web::get().to(async |user: CurrentUser| format!("hello {}", user.user().full_name)));
+    };
+    let app = TestApp::embedded(|_| {}, routes).await;
+    let browser = app.signed_in().await;
+    let opening = browser.with_header("connection", "Upgrade").with_header("upgrade", "websocket");
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let answer = opening.with_header(name, value).get("/socket").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
+        assert!(!answer.says("hello"), "{name}: {value}");
+        let link = browser.with_header(name, value).get("/socket").await;
+        assert_eq!(link.status, StatusCode::OK, "a link on another site opens a page: {name}: {value}");
+    }
+    let own = opening.with_header("origin", "http://localhost:8080").get("/socket").await;
+    assert_eq!((own.status, own.says("hello")), (StatusCode::OK, true));
 }
 
 #[actix_web::test]
