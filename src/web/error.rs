@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::crypto::{HashError, IssueError, NoSigningKey};
@@ -14,6 +14,12 @@ use crate::web::local_path::LocalPath;
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
 /// passwords.
 pub(crate) const RETRY_SECONDS: u32 = 5;
+
+/// How to sign in, for a client that is told 401 (RFC 9110 section 11.6.1 asks for it).
+///
+/// No registered scheme is a cookie. `Basic` would make a browser ask for a password by itself, and `Bearer` would promise
+/// what no page takes; this one is of draft-broyer-http-cookie-auth.
+const CHALLENGE: &str = r#"Cookie realm="Perennial", form-action="/login""#;
 
 /// Why a request has no ordinary answer.
 #[derive(Debug)]
@@ -128,7 +134,7 @@ impl ResponseError for WebError {
                 response.insert_header((LOCATION, LocalPath::on_the_way("/login", next.as_ref())));
             }
             Self::SignInRequired { json: true, .. } => {
-                response.insert_header((CONTENT_TYPE, "application/json"));
+                response.insert_header((CONTENT_TYPE, "application/json")).insert_header((WWW_AUTHENTICATE, CHALLENGE));
                 return response.body(
                     r#"{"error":"Authentication required","message":"Please sign in to access this resource."}"#,
                 );

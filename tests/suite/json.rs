@@ -15,6 +15,8 @@ async fn a_client_that_prefers_json_is_told_in_json_that_it_must_sign_in() {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{accept}");
             assert_eq!(answer.header("content-type"), "application/json", "{accept}");
             assert_eq!(answer.location(), "", "{accept}");
+            let challenge = answer.header("www-authenticate");
+            assert!(challenge.starts_with("Cookie ") && challenge.contains("form-action=\"/login\""), "{challenge}");
             let body: serde_json::Value = serde_json::from_slice(&answer.bytes).unwrap();
             assert_eq!(body["error"], "Authentication required", "{accept}");
             assert!(body["message"].as_str().is_some_and(|text| text.starts_with("Please sign in to ")), "{accept}");
