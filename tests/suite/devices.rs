@@ -80,7 +80,10 @@ async fn ending_this_sign_in_is_signing_out() {
     let app = TestApp::start().await;
     let desk = app.signed_in().await;
     let id = app.rows().text("SELECT id FROM sessions");
-    assert_eq!(end(&desk, &id).await, StatusCode::SEE_OTHER);
+    let token = desk.token("/devices", "/logout").await;
+    let answer = desk.post(&format!("/devices/{id}/revoke"), &[("form_token", &token)]).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/login"));
+    assert_eq!(answer.header("clear-site-data"), "\"cache\"", "Back must not show what was signed in");
     assert!(!desk.holds("keep_signed_in") && !desk.is_signed_in().await);
     assert!(desk.get("/login").await.says("You have signed out"));
 }

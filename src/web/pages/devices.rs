@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
+use super::logout::signed_out;
 use super::{render, see_other};
 use crate::crypto::FormBinding;
 use crate::display::device::device;
@@ -76,7 +77,7 @@ pub(crate) async fn revoke(
     let id: SessionId = id.parse().map_err(|_| WebError::NotFound)?;
     if id == user.identity().session() {
         site.sessions.sign_out(user.identity(), auth.authenticated(), &client).await?;
-        return Ok(AuthChange::SignedOut(id).attach(see_other("/login")));
+        return Ok(signed_out(&user, None));
     }
     match site.sessions.revoke(user.identity(), id, &client).await? {
         RevokeOutcome::Ended { user_agent } => {

@@ -38,8 +38,9 @@ pub(crate) async fn everywhere(
     Ok(signed_out(&user, None))
 }
 
-/// Leads to the sign-in page, and from there on to `next`: "Sign out and sign in again" loses no place.
-fn signed_out(user: &CurrentUser, next: Option<&LocalPath>) -> HttpResponse {
+/// Answers whoever has just ended the session that they came with, and leads to the sign-in page and from there on to `next`:
+/// "Sign out and sign in again" loses no place.
+pub(super) fn signed_out(user: &CurrentUser, next: Option<&LocalPath>) -> HttpResponse {
     let mut response = see_other(&LocalPath::on_the_way("/login", next));
     let (name, value) = CLEAR_SITE_DATA;
     response.headers_mut().insert(name, HeaderValue::from_static(value));
