@@ -225,6 +225,13 @@ impl Application {
         self.site.sessions.sweep();
     }
 
+    /// Returns how many rounds of bcrypt were computed so far: the work of a password, without a stopwatch.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn password_work(&self) -> u64 {
+        self.site.sessions.password_work()
+    }
+
     /// Returns what cleans up, for whoever does not wait for the background to do so.
     pub fn retention(&self) -> &Retention {
         &self.retention

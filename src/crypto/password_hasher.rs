@@ -9,6 +9,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bcrypt::HashParts;
 use hmac::{Hmac, Mac};
 use sha2::Sha384;
 use zeroize::Zeroizing;
@@ -18,16 +19,21 @@ use crate::domain::password::{Password, Pepper};
 /// The scheme of a stored hash, in front of the pepper's id and bcrypt's own text.
 const SCHEME: &str = "hmac-sha384";
 
-/// A well-formed bcrypt text (without version and cost) that no password is known for: what an unknown address is
-/// verified against, so that it takes as long as a known one.
-const DECOY: &str = "7uKZJPWjpYdWc5fXyZ3WQeZVbEpyhC2XaMOoPhUyUiQwUPMxMVzVq";
+/// The salt of the hashes that are computed for their cost alone; nobody sees what comes out.
+const SPENT_SALT: [u8; 16] = [0; 16];
+
+/// Bytes of a typed password from which on bcrypt alone does not say which password it is.
+///
+/// bcrypt reads 72 bytes, the NUL that ends a password included. One of 72 bytes or more therefore matches the hash of any
+/// other that begins with the same 72.
+const BCRYPT_READS: usize = 72;
 
 /// What a password turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verification {
     /// Not the one.
     Wrong,
-    /// The one.
+    /// The one, and its hash stays.
     Right,
     /// The one, but its hash is of another cost, scheme or pepper than a new one would be: replace it.
     RightButOutdated,
@@ -38,13 +44,38 @@ pub enum Verification {
 pub struct PasswordHasher {
     cost: u32,
     pepper: Pepper,
+    /// The work of this hasher and its clones, in the rounds that bcrypt's cost is the logarithm of.
+    #[cfg(any(test, feature = "internals"))]
+    work: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 impl PasswordHasher {
     /// Prepares a hasher with bcrypt's `cost` (a power of two) and the installation's pepper.
     pub fn new(cost: u32, pepper: Pepper) -> Self {
-        Self { cost, pepper }
+        Self {
+            cost,
+            pepper,
+            #[cfg(any(test, feature = "internals"))]
+            work: std::sync::Arc::default(),
+        }
     }
+
+    /// Returns how many rounds of bcrypt were computed so far: 2^cost for each hash. A test counts them instead of
+    /// measuring time.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn work(&self) -> u64 {
+        self.work.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    /// Counts the work of a hash.
+    #[cfg(any(test, feature = "internals"))]
+    fn count(&self, cost: u32) {
+        self.work.fetch_add(1 << cost, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Counts nothing where nobody can ask.
+    #[cfg(not(any(test, feature = "internals")))]
+    fn count(&self, _cost: u32) {}
 
     /// Hashes a new password; the scheme and the pepper's id are part of the text.
     ///
@@ -52,33 +83,66 @@ impl PasswordHasher {
     /// If bcrypt has no random bytes for its salt.
     pub fn hash(&self, password: &Password) -> Result<String, bcrypt::BcryptError> {
         let hash = bcrypt::non_truncating_hash(self.prepared(password).as_slice(), self.cost)?;
+        self.count(self.cost);
         Ok(format!("{SCHEME}:{}:{hash}", self.pepper.id.0))
     }
 
-    /// Verifies a password against a stored hash.
+    /// Verifies a password against a stored hash, and takes as long as a new hash whatever that one costs: otherwise the
+    /// time of a refusal would tell an account with an older hash from one that does not exist.
     ///
     /// A plain `$2a$`, `$2b$` or `$2y$` hash of an imported user is verified as it is, with bcrypt's own limits. A hash
     /// that cannot be read is nobody's, and takes as long to say so.
+    ///
+    /// A hash of a *higher* cost than that of new ones cannot be verified for less, and takes as long as it does. Raising
+    /// the cost of everything else to it would undo the wish of whoever lowered it. It is replaced by a cheaper one when
+    /// its owner signs in; until then, a refusal tells that the account is there. The README says so beside `BCRYPT_COST`.
     pub fn verify(&self, password: &Password, stored: &str) -> Verification {
-        let right = match self.bcrypt_part(stored) {
-            Some(hash) => bcrypt::verify(self.prepared(password).as_slice(), hash),
-            None if stored.starts_with("$2") => bcrypt::verify(password.as_bytes(), stored),
-            None => return self.verify_absent(password),
-        };
-        match right {
-            Ok(true) if self.is_current(stored) => Verification::Right,
-            Ok(true) => Verification::RightButOutdated,
-            Ok(false) => Verification::Wrong,
-            Err(_) => self.verify_absent(password),
-        }
+        let (verification, spent) = self.compare(password, stored);
+        self.top_up(password, spent);
+        verification
     }
 
     /// Spends the time of a verification on an account that does not exist.
     pub fn verify_absent(&self, password: &Password) -> Verification {
-        let decoy = format!("$2b${:02}${DECOY}", self.cost);
-        let spent = bcrypt::verify(self.prepared(password).as_slice(), &decoy);
-        debug_assert!(matches!(spent, Ok(false)), "the decoy must be a well-formed hash: {spent:?}");
+        self.top_up(password, None);
         Verification::Wrong
+    }
+
+    /// Compares a password with a stored hash; returns the cost of that too, nothing where there was nothing to compute.
+    fn compare(&self, password: &Password, stored: &str) -> (Verification, Option<u32>) {
+        let own = self.bcrypt_part(stored);
+        let hash = own.unwrap_or(stored);
+        let right = match own {
+            Some(hash) => bcrypt::verify(self.prepared(password).as_slice(), hash),
+            None => bcrypt::verify(password.as_bytes(), hash),
+        };
+        // bcrypt fails only before it computes anything: the text is no hash, or its cost is none.
+        let (Ok(right), Ok(parts)) = (right, hash.parse::<HashParts>()) else { return (Verification::Wrong, None) };
+        self.count(parts.get_cost());
+        let verification = match right {
+            false => Verification::Wrong,
+            true if self.is_current(stored) => Verification::Right,
+            true if own.is_none() && !bcrypt_tells_apart(password.as_bytes()) => Verification::Right,
+            true => Verification::RightButOutdated,
+        };
+        (verification, Some(parts.get_cost()))
+    }
+
+    /// Computes what a verification of the cost `spent` lacks of a hash of the current cost.
+    ///
+    /// Each cost is twice the one before. After a hash of cost 10, one each of the costs 10 and 11 make up one of cost 12.
+    fn top_up(&self, password: &Password, spent: Option<u32>) {
+        let lacking = match spent {
+            Some(cost) => cost..self.cost,
+            None => self.cost..self.cost.saturating_add(1),
+        };
+        for cost in lacking {
+            let hash = bcrypt::hash_with_salt(password.as_bytes(), cost, SPENT_SALT);
+            debug_assert!(hash.is_ok(), "a cost that is none: {cost}");
+            // So that no compiler leaves out what nobody looks at.
+            std::hint::black_box(hash.is_ok());
+            self.count(cost);
+        }
     }
 
     fn prepared(&self, password: &Password) -> Zeroizing<Vec<u8>> {
@@ -96,6 +160,17 @@ impl PasswordHasher {
     fn is_current(&self, stored: &str) -> bool {
         self.bcrypt_part(stored).is_some_and(|hash| hash.starts_with(&format!("$2b${:02}$", self.cost)))
     }
+}
+
+/// Tells whether a typed password is the only one that bcrypt takes for itself, so that a plain hash that it matches was
+/// made from it.
+///
+/// With 72 bytes or more it may not be. The same goes for a NUL inside: bcrypt repeats a short password, each time followed
+/// by a NUL, so `pass` and `pass\0pass` are the same to it. Such a password signs in, as it did where the hash comes from,
+/// but no hash is made from it: the new one would read every byte, so a typing mistake would become the only right
+/// password.
+fn bcrypt_tells_apart(typed: &[u8]) -> bool {
+    typed.len() < BCRYPT_READS && !typed.contains(&0)
 }
 
 #[cfg(test)]
@@ -146,5 +221,63 @@ mod tests {
         for stored in [stored.as_str(), "", "garbage", "$2b$", "hmac-sha384:7:", "hmac-sha384:7:$2b$04$short"] {
             assert_eq!(hasher(4).verify(&password("x"), stored), Verification::Wrong, "{stored}");
         }
+    }
+
+    /// Verifies, and returns the work of that too.
+    fn measured(hasher: &PasswordHasher, typed: &str, stored: Option<&str>) -> (Verification, u64) {
+        let before = hasher.work();
+        let verification = match stored {
+            Some(stored) => hasher.verify(&password(typed), stored),
+            None => hasher.verify_absent(&password(typed)),
+        };
+        (verification, hasher.work() - before)
+    }
+
+    #[test]
+    fn every_refusal_is_as_much_work_as_a_new_hash_whatever_is_stored() {
+        let current = hasher(8);
+        let other = PasswordHasher::new(4, Pepper { id: PepperId(8), key: Zeroizing::new(vec![1; 32]) });
+        let mut stored = vec![None, Some(other.hash(&password("right")).unwrap()), Some("garbage".into())];
+        stored.extend(["$2b$99$", "$2b$03$", "hmac-sha384:7:$2b$08$short"].map(|text| Some(text.to_owned())));
+        for cost in 4..=8 {
+            stored.push(Some(hasher(cost).hash(&password("right")).unwrap()));
+            stored.push(Some(bcrypt::hash("right", cost).unwrap()));
+            // Of a cost that bcrypt does not know.
+            stored.push(Some(bcrypt::hash("right", cost).unwrap().replacen(&format!("$0{cost}$"), "$03$", 1)));
+        }
+        for stored in stored {
+            let stored = stored.as_deref();
+            assert_eq!(measured(&current, "wrong", stored), (Verification::Wrong, 1 << 8), "{stored:?}");
+            // An account that is not active is refused although the password is right.
+            assert_eq!(measured(&current, "right", stored).1, 1 << 8, "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_costs_more_than_a_new_one_costs_what_it_does_and_no_more() {
+        let stored = hasher(6).hash(&password("right")).unwrap();
+        assert_eq!(measured(&hasher(4), "wrong", Some(&stored)), (Verification::Wrong, 1 << 6));
+        assert_eq!(measured(&hasher(4), "right", Some(&stored)), (Verification::RightButOutdated, 1 << 6));
+    }
+
+    #[test]
+    fn no_hash_is_made_from_a_password_that_a_plain_hash_may_not_have_been_made_from() {
+        let long = "x".repeat(72);
+        for (original, typed, found) in [
+            (&*long, format!("{long}y"), Verification::Right),
+            (&format!("{long}original"), format!("{long}typo"), Verification::Right),
+            // Without its end; from then on, the whole one would be wrong.
+            (&format!("{long}original"), long.clone(), Verification::Right),
+            ("pass", "pass\0pass".to_owned(), Verification::Right),
+            (&long[1..], long[1..].to_owned(), Verification::RightButOutdated),
+            ("pass", "pass".to_owned(), Verification::RightButOutdated),
+            (&long[1..], long.clone(), Verification::Wrong),
+        ] {
+            let stored = bcrypt::hash(original, 4).unwrap();
+            assert_eq!(hasher(4).verify(&password(&typed), &stored), found, "{original} {typed:?}");
+        }
+        // One of ours reads every byte, so there is nothing to be unsure of.
+        let stored = hasher(5).hash(&password(&long)).unwrap();
+        assert_eq!(hasher(4).verify(&password(&long), &stored), Verification::RightButOutdated);
     }
 }

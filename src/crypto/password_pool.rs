@@ -58,6 +58,8 @@ pub enum HashError {
 pub struct PasswordPool {
     jobs: Sender<Job>,
     slots: Arc<Semaphore>,
+    #[cfg(feature = "internals")]
+    hasher: PasswordHasher,
 }
 
 /// Room in the queue for one password, free again once its turn comes.
@@ -88,7 +90,18 @@ impl PasswordPool {
             let (line, hasher) = (Arc::clone(&line), hasher.clone());
             thread::Builder::new().name("perennial-password".to_owned()).spawn(move || work(&line, &hasher))?;
         }
-        Ok(Self { jobs, slots: Arc::new(Semaphore::new(threads * QUEUE_PER_THREAD)) })
+        Ok(Self {
+            jobs,
+            slots: Arc::new(Semaphore::new(threads * QUEUE_PER_THREAD)),
+            #[cfg(feature = "internals")]
+            hasher,
+        })
+    }
+
+    /// Returns how many rounds of bcrypt were computed so far.
+    #[cfg(feature = "internals")]
+    pub fn work(&self) -> u64 {
+        self.hasher.work()
     }
 
     /// Waits for room in the queue, for a second at most.

@@ -136,6 +136,12 @@ impl Sessions {
         Ok(self.parts.passwords.hash(password).await?)
     }
 
+    /// Returns how many rounds of bcrypt were computed so far.
+    #[cfg(feature = "internals")]
+    pub fn password_work(&self) -> u64 {
+        self.parts.passwords.work()
+    }
+
     /// Says whether a process of the version before may run on the same database; until then, it is taken for granted.
     pub fn set_reissue_in_place(&self, in_place: bool) {
         self.reissue_in_place.store(in_place, Ordering::SeqCst);

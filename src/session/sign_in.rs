@@ -47,7 +47,8 @@ pub(crate) type Recorded = (Begun, User, Option<Theft>);
 impl Sessions {
     /// Checks a password and begins a session; it ends the ones that the same browser still held.
     ///
-    /// An unknown address costs the same hash as a known one, so that time tells nobody which accounts exist.
+    /// Every refusal costs one hash of the current cost: an unknown address, a wrong password, whatever its stored hash
+    /// costs, and an account that is not active. So time tells nobody which accounts exist.
     ///
     /// # Errors
     /// If the database or the password pool has no answer; nothing was begun.

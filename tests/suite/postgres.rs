@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 41] = [
+const SUBJECTS: [&str; 42] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -40,6 +40,7 @@ const SUBJECTS: [&str; 41] = [
     "outages::",
     "outbox::",
     "pages::",
+    "password_cost::",
     "places::",
     "promise_http::",
     "retention::",

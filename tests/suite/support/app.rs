@@ -230,6 +230,11 @@ impl TestApp {
         self.application.sweep();
     }
 
+    /// Returns how many rounds of bcrypt were computed so far: 2^cost for each hash.
+    pub fn password_work(&self) -> u64 {
+        self.application.password_work()
+    }
+
     /// Writes down when sessions were last used.
     pub fn write_last_seen(&self) {
         self.application.write_last_seen().unwrap();
