@@ -225,6 +225,13 @@ impl Application {
         self.site.sessions.sweep();
     }
 
+    /// Returns how many changes this process remembers.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn known_changes(&self) -> usize {
+        self.site.sessions.known_changes()
+    }
+
     /// Returns how many rounds of bcrypt were computed so far: the work of a password, without a stopwatch.
     #[cfg(feature = "internals")]
     #[doc(hidden)]

@@ -19,6 +19,10 @@ const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
 /// Changes remembered at most, some five megabytes; past that, every identity is looked up again.
 const CAPACITY: usize = 65_536;
 
+/// Changes that may be left once those that nobody needs any more were looked for: with more, that would be looked for
+/// again soon, through all of them, and each revocation would wait for it.
+const CAPACITY_AFTER_PRUNING: usize = CAPACITY / 2;
+
 /// A point in the order of the changes that this process knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Epoch(u64);
@@ -59,11 +63,13 @@ impl Epochs {
             return;
         }
         let mut changes = self.changes.write();
-        if changes.len() + found.len() > CAPACITY {
+        let mut limit = CAPACITY;
+        if changes.len() + found.len() > limit {
             changes.retain(|_, (_, at)| elapsed.saturating_sub(*at) <= self.keep);
+            limit = CAPACITY_AFTER_PRUNING;
         }
         let next = self.current().0 + 1;
-        if changes.len() + found.len() > CAPACITY {
+        if changes.len() + found.len() > limit {
             changes.clear();
             self.oldest_valid.store(next, Ordering::SeqCst);
         } else {
@@ -105,6 +111,12 @@ impl Epochs {
         known.iter().any(|change| changes.get(change).is_some_and(|(at, _)| *at > epoch.0))
     }
 
+    /// Returns how many changes are remembered.
+    #[cfg(any(test, feature = "internals"))]
+    pub(super) fn count(&self) -> usize {
+        self.changes.read().len()
+    }
+
     /// Forgets changes that no identity is old enough to have missed.
     pub(super) fn sweep(&self, elapsed: Duration) {
         let mut changes = self.changes.write();
@@ -135,17 +147,45 @@ mod tests {
         }
     }
 
+    fn numbered(number: usize) -> Change {
+        Change::User(UserId(number as i64))
+    }
+
     #[test]
     fn a_flood_of_changes_stays_within_bounds_and_loses_none() {
         let epochs = Epochs::new(Duration::from_secs(60));
         let before = epochs.current();
         for number in 0..CAPACITY + 10 {
-            let [.., a, b, c, d] = (number as u64).to_be_bytes();
-            let id = SessionId::new(time::OffsetDateTime::UNIX_EPOCH, [a, b, c, d, 0, 0, 0, 0, 0, 1]);
-            epochs.invalidate(&[Change::Session(id)], Duration::ZERO);
-            assert!(epochs.is_outdated(before, id, UserId(1)));
+            epochs.invalidate(&[numbered(number)], Duration::ZERO);
+            assert!(epochs.is_outdated(before, SESSION(1), UserId(number as i64)));
         }
-        assert!(epochs.changes.read().len() <= CAPACITY);
+        assert!(epochs.count() < CAPACITY, "the bound was not reached");
+    }
+
+    #[test]
+    fn many_changes_at_once_stay_within_bounds_and_outdate_what_was_read_before() {
+        let epochs = Epochs::new(Duration::from_secs(60));
+        let before = epochs.current();
+        let found: Vec<_> = (0..3 * CAPACITY).map(numbered).collect();
+        epochs.invalidate(&found, Duration::ZERO);
+        assert!(epochs.count() <= CAPACITY);
+        assert!(epochs.is_outdated(before, SESSION(1), UserId(1)));
+        assert!(!epochs.is_outdated(epochs.current(), SESSION(1), UserId(1)));
+    }
+
+    #[test]
+    fn changes_that_run_out_one_by_one_are_not_looked_through_for_each_that_comes() {
+        let epochs = Epochs::new(Duration::from_secs(60));
+        let at = |number: usize| Duration::from_millis(number as u64);
+        for number in 0..CAPACITY {
+            epochs.invalidate(&[numbered(number)], at(number));
+        }
+        assert_eq!(epochs.count(), CAPACITY);
+        // From here on one runs out with each that comes.
+        let before = epochs.current();
+        epochs.invalidate(&[numbered(CAPACITY)], at(60_001));
+        assert!(epochs.count() <= CAPACITY_AFTER_PRUNING, "{}", epochs.count());
+        assert!(epochs.is_outdated(before, SESSION(1), UserId(1)));
     }
 
     #[test]

@@ -136,6 +136,12 @@ impl Sessions {
         Ok(self.parts.passwords.hash(password).await?)
     }
 
+    /// Returns how many changes this process remembers.
+    #[cfg(feature = "internals")]
+    pub fn known_changes(&self) -> usize {
+        self.cache.epochs().count()
+    }
+
     /// Returns how many rounds of bcrypt were computed so far.
     #[cfg(feature = "internals")]
     pub fn password_work(&self) -> u64 {

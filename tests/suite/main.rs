@@ -24,6 +24,7 @@ mod double_click;
 mod fields;
 mod firefox;
 mod first_account;
+mod floods;
 mod full_disk;
 mod hands_on_sql;
 mod hang_up;

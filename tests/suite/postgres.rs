@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 42] = [
+const SUBJECTS: [&str; 43] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -24,6 +24,7 @@ const SUBJECTS: [&str; 42] = [
     "double_click::",
     "fields::",
     "first_account::",
+    "floods::",
     "hands_on_sql::",
     "hang_up::",
     "json::",

@@ -13,12 +13,17 @@ pub enum Change {
     Keys,
 }
 
+/// Changes told one by one at most, some megabytes: a statement by hand may change millions of rows. Past that, a follower
+/// says only that anything may have changed.
+pub(super) const TOLD_AT_MOST: usize = 65_536;
+
 /// What a follower has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// These changes, and no others, since it was last asked; none is an answer too.
     Changes(Vec<Change>),
-    /// The connection was lost and is there again: there is no telling what changed meanwhile.
+    /// The connection was lost and is there again, and there is no telling what changed meanwhile; or more has changed than
+    /// is told one by one.
     Anything,
     /// Nothing was asked of the database, because nothing called for it.
     NotAsked,

@@ -57,7 +57,7 @@ impl Follower {
 
     fn hear(&mut self, ask: bool) -> Result<News, StoreError> {
         let heard = match &mut self.reader {
-            Reader::Sqlite(reader) => return reader.catch_up().map(News::Changes),
+            Reader::Sqlite(reader) => return reader.catch_up(),
             Reader::Postgres(Some(reader)) => reader.hear(ask),
             Reader::Postgres(None) => {
                 self.reader = Reader::start(&self.database)?;

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-use super::change::{Change, News, read};
+use super::change::{News, TOLD_AT_MOST, read};
 use crate::store::error::StoreError;
 
 /// The channel of the triggers.
@@ -61,17 +61,27 @@ impl Reader {
             return Ok(News::NotAsked);
         }
         self.calls = 0;
-        self.catch_up().map(News::Changes)
+        self.catch_up()
     }
 
-    fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
+    /// Returns what changed since the last call.
+    ///
+    /// A transaction that stays under way holds the horizon back, so what is committed beside it is read again each time.
+    /// That is bounded too: past the bound, each call says that anything may have changed, until that transaction is over.
+    fn catch_up(&mut self) -> Result<News, StoreError> {
         // The horizon first: what commits between the two is at or behind it.
         let horizon = self.oldest_under_way()?;
         let rows = changes::table
             .filter(changes::transaction.ge(self.horizon))
             .order(changes::sequence)
+            .limit(TOLD_AT_MOST as i64 + 1)
             .select((changes::sequence, changes::transaction, changes::subject, changes::subject_id))
             .load::<(i64, i64, String, String)>(&mut self.connection)?;
+        if rows.len() > TOLD_AT_MOST {
+            self.told = HashSet::new();
+            self.horizon = horizon;
+            return Ok(News::Anything);
+        }
         let news = rows.iter().filter(|(sequence, ..)| !self.told.contains(sequence));
         let found = news.filter_map(|(.., subject, id)| read(subject, id)).collect();
         self.told = rows
@@ -80,7 +90,7 @@ impl Reader {
             .map(|(sequence, ..)| *sequence)
             .collect();
         self.horizon = horizon;
-        Ok(found)
+        Ok(News::Changes(found))
     }
 
     fn oldest_under_way(&mut self) -> Result<i64, StoreError> {

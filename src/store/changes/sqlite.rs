@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::change::{Change, read};
+use super::change::{News, TOLD_AT_MOST, read};
 use crate::store::error::StoreError;
 use crate::store::schema::changes;
 use crate::store::sqlite::data_version;
@@ -19,15 +19,15 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn start(mut connection: SqliteConnection) -> Result<Self, StoreError> {
-        let last = changes::table.select(diesel::dsl::max(changes::sequence)).first::<Option<i64>>(&mut connection)?;
-        Ok(Self { connection, version: None, last: last.unwrap_or(0) })
+        let last = last(&mut connection)?;
+        Ok(Self { connection, version: None, last })
     }
 
     /// Returns what changed since the last call; without a change anywhere in the database, it reads no table.
-    pub(super) fn catch_up(&mut self) -> Result<Vec<Change>, StoreError> {
+    pub(super) fn catch_up(&mut self) -> Result<News, StoreError> {
         let version = data_version(&mut self.connection)?;
         if self.version == Some(version) {
-            return Ok(Vec::new());
+            return Ok(News::Changes(Vec::new()));
         }
         let (mut found, mut last) = (Vec::new(), self.last);
         loop {
@@ -37,6 +37,10 @@ impl Reader {
                 .limit(PAGE)
                 .select((changes::sequence, changes::subject, changes::subject_id))
                 .load::<(i64, String, String)>(&mut self.connection)?;
+            if found.len() + page.len() > TOLD_AT_MOST {
+                (self.version, self.last) = (Some(version), self::last(&mut self.connection)?);
+                return Ok(News::Anything);
+            }
             found.extend(page.iter().filter_map(|(_, subject, id)| read(subject, id)));
             match page.last() {
                 Some((sequence, ..)) => last = *sequence,
@@ -44,6 +48,12 @@ impl Reader {
             }
         }
         (self.version, self.last) = (Some(version), last);
-        Ok(found)
+        Ok(News::Changes(found))
     }
+}
+
+/// Returns the number of the last row.
+fn last(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+    let last = changes::table.select(diesel::dsl::max(changes::sequence)).first::<Option<i64>>(connection)?;
+    Ok(last.unwrap_or(0))
 }

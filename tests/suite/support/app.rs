@@ -183,6 +183,11 @@ impl TestApp {
         self.folder.path().to_owned()
     }
 
+    /// Returns where the database is.
+    pub fn database_url(&self) -> String {
+        url_in(self.folder.path())
+    }
+
     /// Opens the database for looking into it, and for changing it behind the application's back.
     pub fn rows(&self) -> Rows {
         Rows::of(self.folder.path())
@@ -228,6 +233,11 @@ impl TestApp {
     /// Drops from memory what is over.
     pub fn sweep(&self) {
         self.application.sweep();
+    }
+
+    /// Returns how many changes this process remembers.
+    pub fn known_changes(&self) -> usize {
+        self.application.known_changes()
     }
 
     /// Returns how many rounds of bcrypt were computed so far: 2^cost for each hash.
