@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Bytes of a password at most: beyond, no hash is computed at all, so that a long one is no way to load the server.
 pub const MAX_BYTES: usize = 1024;
 
-/// A password, exactly as it was sent: not trimmed, not normalised, not cut (NIST SP 800-63B-4 section 3.1.1.2).
+/// A password, overwritten when it is dropped, and exactly as it was sent: not trimmed, not normalised, not cut (NIST SP 800-63B-4 section 3.1.1.2).
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
@@ -33,13 +33,14 @@ impl Password {
     ///
     /// # Errors
     /// `Empty` or `TooLong`.
-    pub fn entered(text: String) -> Result<Self, InvalidPassword> {
+    pub fn entered(text: impl Into<Zeroizing<String>>) -> Result<Self, InvalidPassword> {
+        let text = text.into();
         if text.is_empty() {
             Err(InvalidPassword::Empty)
         } else if text.len() > MAX_BYTES {
             Err(InvalidPassword::TooLong)
         } else {
-            Ok(Self(Zeroizing::new(text)))
+            Ok(Self(text))
         }
     }
 
@@ -49,7 +50,7 @@ impl Password {
     ///
     /// # Errors
     /// `Empty`, `TooLong` or `TooShort`.
-    pub fn new(text: String, minimum: usize) -> Result<Self, InvalidPassword> {
+    pub fn new(text: impl Into<Zeroizing<String>>, minimum: usize) -> Result<Self, InvalidPassword> {
         let password = Self::entered(text)?;
         if password.0.chars().count() < minimum {
             return Err(InvalidPassword::TooShort { minimum });
@@ -96,12 +97,15 @@ mod tests {
     fn the_minimum_counts_code_points_and_binds_new_passwords_alone() {
         assert!(Password::new("ä".repeat(15), 15).is_ok());
         assert_eq!(Password::new("ä".repeat(14), 15).err(), Some(InvalidPassword::TooShort { minimum: 15 }));
-        assert!(Password::entered("x".into()).is_ok());
+        assert!(Password::entered("x".to_owned()).is_ok());
     }
 
     #[test]
     fn bytes_are_kept_exactly_and_the_limit_is_1024_of_them() {
-        assert_eq!(Password::entered(" a\0b ".into()).map(|p| p.as_bytes().to_vec()).ok(), Some(b" a\0b ".to_vec()));
+        assert_eq!(
+            Password::entered(" a\0b ".to_owned()).map(|p| p.as_bytes().to_vec()).ok(),
+            Some(b" a\0b ".to_vec())
+        );
         assert!(Password::entered("x".repeat(1024)).is_ok());
         assert_eq!(Password::entered("ä".repeat(513)).err(), Some(InvalidPassword::TooLong));
         assert_eq!(Password::entered(String::new()).err(), Some(InvalidPassword::Empty));
@@ -109,6 +113,6 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Password::entered("secret".into())), "Ok(Password)");
+        assert_eq!(format!("{:?}", Password::entered("secret".to_owned())), "Ok(Password)");
     }
 }

@@ -25,6 +25,7 @@ mod fields;
 mod firefox;
 mod first_account;
 mod floods;
+mod forgotten;
 mod full_disk;
 mod hands_on_sql;
 mod hang_up;

@@ -1,4 +1,12 @@
 //! Forms as browsers send them: bounded in size and time, and only from the browser they were made for.
+//!
+//! A form may hold a password, so what is made of it here is overwritten once it is done with: the body, every value that is
+//! decoded from it, and [`Password`](crate::domain::password::Password) with all of its copies. For that, nothing is decoded
+//! twice, and no buffer grows: one that moves leaves its content behind.
+//!
+//! What cannot be overwritten from here, and is there until its memory is used for something else: the read buffer of the
+//! connection, which Actix shares between requests; the socket buffers of the kernel; whatever a proxy in front keeps; and
+//! what a processor and its stack hold while the password is hashed.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -8,6 +16,8 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
+use percent_encoding::percent_decode_str;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::error::WebError;
 use super::request_auth::RequestAuth;
@@ -56,7 +66,10 @@ impl FromRequest for FormToken {
 
 /// A form whose token was verified. Take it as an argument in every handler that changes something.
 #[derive(Debug)]
-pub struct SubmittedForm(Vec<(String, String)>);
+pub struct SubmittedForm(Vec<Field>);
+
+/// The name of a field, and its value, which may be a password.
+type Field = (String, Zeroizing<String>);
 
 impl SubmittedForm {
     /// Returns the first value of a field, empty where it is missing.
@@ -70,7 +83,7 @@ impl SubmittedForm {
     }
 
     /// Takes a value out, so that a password is not kept twice.
-    pub(crate) fn take(&mut self, field: &str) -> String {
+    pub(crate) fn take(&mut self, field: &str) -> Zeroizing<String> {
         let found = self.0.iter_mut().find(|(name, _)| name == field);
         found.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
     }
@@ -126,9 +139,10 @@ impl FromRequest for SubmittedForm {
     }
 }
 
-async fn body(mut payload: web::Payload) -> Result<Vec<u8>, WebError> {
+async fn body(mut payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, WebError> {
     let read = async {
-        let mut body = Vec::new();
+        // All of it at once, so that it never moves.
+        let mut body = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| WebError::BadRequest("The form did not arrive whole."))?;
             if body.len() + chunk.len() > MAX_BYTES {
@@ -148,20 +162,38 @@ fn parse(request: &HttpRequest, body: &[u8]) -> Result<SubmittedForm, WebError> 
         return Err(WebError::BadRequest("A form was expected, and something else came."));
     }
     let text = std::str::from_utf8(body).map_err(|_| WebError::BadRequest("The form is not text."))?;
-    if !escapes_are_text(text) {
-        return Err(WebError::BadRequest("The form is not text."));
-    }
-    Ok(SubmittedForm(form_urlencoded::parse(text.as_bytes()).into_owned().collect()))
+    let fields: Option<Vec<Field>> = text.split('&').filter(|pair| !pair.is_empty()).map(field).collect();
+    fields.map(SubmittedForm).ok_or(WebError::BadRequest("The form is not text."))
 }
 
-/// Tells whether every percent-escape is whole and what they spell is UTF-8: the parser would guess instead, and a
-/// password must be taken exactly as it was sent.
-fn escapes_are_text(text: &str) -> bool {
+/// Decodes one field (URL Standard section 5.1); nothing if it is not text.
+fn field(pair: &str) -> Option<Field> {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let mut name = decoded(name)?;
+    Some((std::mem::take(&mut *name), decoded(value)?))
+}
+
+/// Decodes a name or a value, if every percent-escape is whole and what they spell is UTF-8: a parser that takes anything
+/// would guess instead, and a password must be taken exactly as it was sent.
+///
+/// Why not a library's parser: each makes copies on the way that nobody can overwrite.
+fn decoded(text: &str) -> Option<Zeroizing<String>> {
     let whole = text
         .split('%')
         .skip(1)
         .all(|rest| rest.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
-    whole && percent_encoding::percent_decode_str(text).decode_utf8().is_ok()
+    if !whole {
+        return None;
+    }
+    // Decoded it is never longer than encoded, so this never moves.
+    let mut bytes = Vec::with_capacity(text.len());
+    for (index, words) in text.split('+').enumerate() {
+        if index > 0 {
+            bytes.push(b' ');
+        }
+        bytes.extend(percent_decode_str(words));
+    }
+    String::from_utf8(bytes).map(Zeroizing::new).map_err(|error| error.into_bytes().zeroize()).ok()
 }
 
 #[cfg(test)]
@@ -169,18 +201,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_escapes_are_noticed() {
-        for text in ["a=b", "a=%C3%A4", "a=%00", "a=100%25"] {
-            assert!(escapes_are_text(text), "{text}");
+    fn a_value_is_taken_exactly_as_it_was_sent() {
+        for (sent, value) in [
+            ("b", "b"),
+            ("%C3%A4", "\u{e4}"),
+            ("%00", "\0"),
+            ("100%25", "100%"),
+            ("+a+b%2B+", " a b+ "),
+            ("%2525", "%25"),
+            ("", ""),
+        ] {
+            assert_eq!(decoded(sent).as_deref().map(String::as_str), Some(value), "{sent}");
         }
-        for text in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%C3"] {
-            assert!(!escapes_are_text(text), "{text}");
+        for sent in ["%", "%4", "%zz", "%ff", "%C3", "%C3+%A4", "%+4"] {
+            assert!(decoded(sent).is_none(), "{sent}");
         }
     }
 
     #[test]
+    fn what_is_decoded_is_decoded_in_place() {
+        for sent in ["plain".repeat(100), "%41".repeat(300), "+".repeat(50), "%F0%9F%8C%B1+".repeat(40)] {
+            let value = decoded(&sent).unwrap();
+            assert_eq!(value.capacity(), sent.len(), "it moved, and left its content behind");
+        }
+    }
+
+    #[test]
+    fn fields_are_read_in_order_and_the_first_of_a_name_counts() {
+        let request = actix_web::test::TestRequest::default()
+            .insert_header((CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8"))
+            .to_http_request();
+        let mut form = parse(&request, b"a=1&&b&a=2&c=x=y&%64=+").unwrap();
+        for (name, value) in [("a", "1"), ("b", ""), ("c", "x=y"), ("d", " "), ("e", "")] {
+            assert_eq!(form.get(name), value, "{name}");
+        }
+        assert_eq!(form.take("c").as_str(), "x=y");
+        assert_eq!(form.get("c"), "", "a value that was taken is not kept twice");
+        assert!(parse(&request, b"a=%ff").is_err() && parse(&request, b"a=\xff").is_err());
+    }
+
+    #[test]
     fn a_box_is_checked_unless_it_says_no() {
-        let form = |value: &str| SubmittedForm(vec![("keep".into(), value.into())]);
+        let form = |value: &str| SubmittedForm(vec![("keep".into(), value.to_owned().into())]);
         assert!(form("on").is_checked("keep") && form("true").is_checked("keep") && form("1").is_checked("keep"));
         assert!(!form("").is_checked("keep") && !form("false").is_checked("keep") && !form("on").is_checked("other"));
     }

@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use zeroize::Zeroizing;
 
 use super::layout::Layout;
 use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
@@ -127,7 +128,7 @@ fn may_be_first(site: &Site, token: &str) -> bool {
 /// Parses every field, so that all problems are told at once.
 fn parse(
     filled: &Filled<'_>,
-    password: String,
+    password: Zeroizing<String>,
     minimum: usize,
     form: Option<FormId>,
 ) -> Result<accounts::Registration, Vec<Problem>> {
