@@ -12,7 +12,8 @@ pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok")
 }
 
-/// `GET /readyz`: the database answers and takes writes, this process has the key that signs and the right time, and is not about to end.
+/// `GET /readyz`: the database answers and takes writes, this process has the key that signs and the right time, and is not
+/// about to end.
 pub(crate) async fn ready(site: web::Data<Site>) -> HttpResponse {
     let why = if site.is_draining() {
         "stopping".to_owned()

@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     TakeAndHangUp,
     /// It takes the message and hangs up without a word.
     TakeInSilence,
-    /// It turns the connection away for now.
+    /// It turns the connection away with a temporary error (RFC 5321 section 4.2.1).
     TurnAway,
     /// It rejects the password.
     RejectPassword,

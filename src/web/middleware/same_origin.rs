@@ -5,8 +5,8 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRAD
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Tells whether a request that may change something comes from a page of this site, as far as the browser's own headers say (OWASP CSRF Prevention Cheat
-/// Sheet, "Fetch Metadata").
+/// Tells whether a request that may change something comes from a page of this site, as far as the browser's own headers
+/// say (OWASP CSRF Prevention Cheat Sheet, "Fetch Metadata").
 ///
 /// A browser that sends neither header passes here and must still bring the form's token.
 ///
