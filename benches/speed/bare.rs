@@ -62,10 +62,15 @@ struct Layout<'a> {
     stylesheet: &'a str,
     icon: &'a str,
     nav: Option<Nav<'a>>,
-    notice: Option<&'a str>,
+    notice: Option<Banner<'a>>,
     ends_soon: Option<&'a DisplayTime>,
     theft: Option<TheftWarning<'a>>,
     here: &'a str,
+}
+
+struct Banner<'a> {
+    words: &'a str,
+    warning: bool,
 }
 
 struct Nav<'a> {

@@ -4,6 +4,7 @@ use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
 use crate::domain::id::FormId;
 use crate::domain::password::Password;
+use crate::domain::password_quality::Weakness;
 use crate::domain::user::{Email, FullName, User};
 use crate::session::{Authenticated, IssuedTokens, SessionError, Sessions, SignIn, announced, end_replaced};
 use crate::store::events;
@@ -16,7 +17,7 @@ pub struct Registration {
     pub full_name: FullName,
     /// Where they are reached; no other account has it.
     pub email: Email,
-    /// A password that meets the policy.
+    /// A password that is long enough.
     pub password: Password,
     /// Whether it may be the first of all, which is an administrator's.
     pub may_be_first: bool,
@@ -35,6 +36,8 @@ pub enum RegistrationOutcome {
     EmailTaken,
     /// There is no account yet, and this one may not be the first.
     MayNotBeFirst,
+    /// The password is too easy to guess; nobody asked whether the address has an account.
+    WeakPassword(Weakness),
 }
 
 /// Makes an account and begins its first session, in one transaction; that ends the ones that the same browser still held.
@@ -51,7 +54,10 @@ pub async fn register(
 ) -> Result<RegistrationOutcome, SessionError> {
     let Registration { full_name, email, password, may_be_first, keep, form } = wish;
     let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form };
-    let hash = sessions.hash_password(password).await?;
+    let hash = match sessions.hash_chosen_password(password, full_name.as_str(), email.as_str()).await? {
+        Ok(hash) => hash,
+        Err(weakness) => return Ok(RegistrationOutcome::WeakPassword(weakness)),
+    };
     let now = sessions.now();
     let replaced = sessions.opening(held, now).await?;
     // The user's number is not known before the row is written; everything else of the session is.

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::password_hasher::{PasswordHasher, Verification};
 use crate::domain::password::Password;
+use crate::domain::password_quality::{OwnWords, Weakness, weakness};
 
 /// Hashes that may wait for each thread: at cost 12 the last waits for about five seconds, which a person still takes
 /// for an answer.
@@ -116,7 +117,19 @@ impl PasswordPool {
         Ok(QueueSlot { jobs: self.jobs.clone(), permit })
     }
 
-    /// Hashes a new password.
+    /// Hashes a password that somebody chooses, unless it is too easy to guess.
+    ///
+    /// # Errors
+    /// `Busy` past the queue; then come back in a few seconds.
+    pub async fn hash_chosen(&self, password: Password, own: OwnWords) -> Result<Result<String, Weakness>, HashError> {
+        let hash = move |hasher: &PasswordHasher| match weakness(&password, &own) {
+            Some(weakness) => Ok(Err(weakness)),
+            None => hasher.hash(&password).map(Ok),
+        };
+        Ok(self.slot().await?.run(hash).await??)
+    }
+
+    /// Hashes a password that was verified, however easy it is to guess.
     ///
     /// # Errors
     /// `Busy` past the queue; then come back in a few seconds.
@@ -132,9 +145,24 @@ impl QueueSlot {
     /// # Errors
     /// `Stopped` if the process is about to end.
     pub async fn verify(self, password: Password, stored: Option<String>) -> Result<Verification, HashError> {
-        self.run(move |hasher| match stored {
-            Some(stored) => hasher.verify(&password, &stored),
-            None => hasher.verify_absent(&password),
+        self.run(move |hasher| verify(hasher, &password, stored)).await
+    }
+
+    /// Verifies a password like [`QueueSlot::verify`], and says what makes it too easy to guess if it is the right one. It
+    /// does not look at a wrong one, and at none without `own` words, so that a refusal takes the same time always.
+    ///
+    /// # Errors
+    /// `Stopped` if the process is about to end.
+    pub async fn verify_and_judge(
+        self,
+        password: Password,
+        stored: Option<String>,
+        own: Option<OwnWords>,
+    ) -> Result<(Verification, Option<Weakness>), HashError> {
+        self.run(move |hasher| {
+            let verification = verify(hasher, &password, stored);
+            let own = own.filter(|_| verification != Verification::Wrong);
+            (verification, own.and_then(|own| weakness(&password, &own)))
         })
         .await
     }
@@ -166,6 +194,13 @@ impl std::fmt::Debug for PasswordPool {
 impl std::fmt::Debug for QueueSlot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("QueueSlot")
+    }
+}
+
+fn verify(hasher: &PasswordHasher, password: &Password, stored: Option<String>) -> Verification {
+    match stored {
+        Some(stored) => hasher.verify(password, &stored),
+        None => hasher.verify_absent(password),
     }
 }
 

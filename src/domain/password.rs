@@ -58,6 +58,11 @@ impl Password {
         Ok(password)
     }
 
+    /// Returns the text, for whoever judges it.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the bytes to hash.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()

@@ -14,6 +14,7 @@ use crate::crypto::{AccessTokens, FirstSecrets, PasswordPool, RandomError, Signe
 use crate::domain::clock::Clock;
 use crate::domain::id::SessionId;
 use crate::domain::password::Password;
+use crate::domain::password_quality::{OwnWords, Weakness};
 use crate::domain::public_url::PublicUrl;
 use crate::domain::rotation::Circumstances;
 use crate::domain::session::Lifetimes;
@@ -128,12 +129,23 @@ impl Sessions {
         &self.parts.clock
     }
 
-    /// Hashes a new password in the pool.
+    /// Hashes a password that somebody chooses, in the pool, unless it is too easy to guess: every way to a new password
+    /// leads through here.
     ///
     /// # Errors
     /// If too many are waiting there.
-    pub async fn hash_password(&self, password: Password) -> Result<String, SessionError> {
-        Ok(self.parts.passwords.hash(password).await?)
+    pub async fn hash_chosen_password(
+        &self,
+        password: Password,
+        full_name: &str,
+        email: &str,
+    ) -> Result<Result<String, Weakness>, SessionError> {
+        Ok(self.parts.passwords.hash_chosen(password, self.own_words(full_name, email)).await?)
+    }
+
+    /// Returns what a password of somebody must not be made of.
+    pub(super) fn own_words(&self, full_name: &str, email: &str) -> OwnWords {
+        OwnWords::new(full_name, email, self.parts.public_url.host())
     }
 
     /// Returns how many changes this process remembers.

@@ -12,6 +12,7 @@ use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType, Theft};
 use crate::domain::id::{FormId, SessionId, UserId};
 use crate::domain::password::Password;
+use crate::domain::password_quality::Weakness;
 use crate::domain::rotation::decide;
 use crate::domain::session::Session;
 use crate::domain::token::RefreshToken;
@@ -36,7 +37,12 @@ pub struct SignIn {
 #[derive(Debug)]
 pub enum SignInOutcome {
     /// They are in.
-    SignedIn(IssuedTokens),
+    SignedIn {
+        /// Their first tokens.
+        tokens: IssuedTokens,
+        /// What makes their password too easy to guess: they are to be told to change it.
+        weakness: Option<Weakness>,
+    },
     /// They are not; the answer does not say whether the account exists, is deactivated, or has another password.
     Refused,
 }
@@ -69,7 +75,9 @@ impl Sessions {
             })
             .await?;
         let (user, stored) = found.unzip();
-        let verification = slot.verify(attempt.password.clone(), stored.clone()).await?;
+        let active = user.as_ref().filter(|user| user.is_active);
+        let own = active.map(|user| self.own_words(&user.full_name, &user.email));
+        let (verification, weakness) = slot.verify_and_judge(attempt.password.clone(), stored.clone(), own).await?;
         let (Some(user), Some(mut stored)) = (user, stored) else {
             return self.refuse(None, "unknown_account", client).await;
         };
@@ -86,7 +94,10 @@ impl Sessions {
         let begun = self.draft(attempt.keep, attempt.form, client, now)?.for_user(user.id);
         let recorded = self.record_after_password(begun, stored, attempt.form, replaced, client.clone(), now).await?;
         match recorded {
-            Some((begun, user, theft)) => self.first_tokens(&begun, user, theft).map(SignInOutcome::SignedIn),
+            Some((begun, user, theft)) => {
+                let tokens = self.first_tokens(&begun, user, theft)?;
+                Ok(SignInOutcome::SignedIn { tokens, weakness })
+            }
             None => self.refuse(Some(&user), "changed_meanwhile", client).await,
         }
     }

@@ -1,9 +1,11 @@
-//! What the next page says once, after something was done.
+//! What the next page says once, after a sign-in or something else was done.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Something that was done, to be confirmed on the next page.
+use crate::domain::password_quality::Weakness;
+
+/// Something that was done or found out, to be told on the next page.
 ///
 /// It travels in the form cookie, signed, so that any process can show it and none has to keep it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) enum Notice {
     OthersSignedOut(usize),
     /// The warning of a theft was taken note of.
     TheftAcknowledged,
+    /// Who has just signed in has a password that is too easy to guess.
+    WeakPassword(Weakness),
 }
 
 impl Notice {
@@ -23,6 +27,7 @@ impl Notice {
             Self::DeviceSignedOut(device) => format!("device-{}", URL_SAFE_NO_PAD.encode(device)),
             Self::OthersSignedOut(count) => format!("others-{count}"),
             Self::TheftAcknowledged => "theft-".to_owned(),
+            Self::WeakPassword(weakness) => format!("password-{}", weakness.as_str()),
         }
     }
 
@@ -35,11 +40,17 @@ impl Notice {
             }
             ("others", count) => count.parse().ok().map(Self::OthersSignedOut),
             ("theft", "") => Some(Self::TheftAcknowledged),
+            ("password", weakness) => Weakness::named(weakness).map(Self::WeakPassword),
             _ => None,
         }
     }
 
-    /// Says it to the person who did it.
+    /// Tells whether it asks for something to be done, rather than confirms what was.
+    pub(crate) fn is_warning(&self) -> bool {
+        matches!(self, Self::WeakPassword(_))
+    }
+
+    /// Says it to the person whom it concerns.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::DeviceSignedOut(device) => format!("{device} is signed out."),
@@ -48,6 +59,14 @@ impl Notice {
             Self::OthersSignedOut(count) => format!("Your {count} other devices are signed out."),
             Self::TheftAcknowledged => {
                 "Thank you. The warning is gone; what happened stays on your activity page.".to_owned()
+            }
+            Self::WeakPassword(weakness) => {
+                let reason = match weakness {
+                    Weakness::Leaked => "it is on lists of common and leaked passwords, which are tried first",
+                    Weakness::Personal => "it is made of your name, your email address or the name of this site",
+                    Weakness::Guessable => "it is easy to guess, being made of very common words or patterns",
+                };
+                format!("Please change your password: {reason}. Three random words make a good one.")
             }
         }
     }
@@ -65,12 +84,27 @@ mod tests {
             Notice::OthersSignedOut(0),
             Notice::OthersSignedOut(2),
             Notice::TheftAcknowledged,
+            Notice::WeakPassword(Weakness::Leaked),
+            Notice::WeakPassword(Weakness::Personal),
+            Notice::WeakPassword(Weakness::Guessable),
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
             assert_eq!(Notice::decode(&text), Some(notice));
         }
-        for text in ["", "-", "device", "device-!", "device-_w", "others-", "others-x", "theft-x", "later-1"] {
+        for text in [
+            "",
+            "-",
+            "device",
+            "device-!",
+            "device-_w",
+            "others-",
+            "others-x",
+            "theft-x",
+            "password-",
+            "password-x",
+            "later-1",
+        ] {
             assert_eq!(Notice::decode(text), None, "{text}");
         }
     }

@@ -23,8 +23,8 @@ use crate::session::{Authenticated, Identity, IssuedTokens};
 /// What a handler did to the sign-in of its request.
 #[derive(Debug)]
 pub(crate) enum AuthChange {
-    /// A session began.
-    SignedIn(IssuedTokens),
+    /// A session began, and the next page may have to say something of it.
+    SignedIn(IssuedTokens, Option<Notice>),
     /// The visitor ended the session that they came with.
     SignedOut(SessionId),
     /// The page told why a session ended; it need not be told again.

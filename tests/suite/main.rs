@@ -48,6 +48,7 @@ mod outages;
 mod outbox;
 mod pages;
 mod password_cost;
+mod password_quality;
 mod pgbouncer;
 mod places;
 mod postgres;

@@ -40,7 +40,7 @@ pub(crate) fn recognize(site: &web::Data<Site>, request: &ServiceRequest) -> Opt
         tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
     }
     let address = address(request.request(), &site.trusted_proxies);
-    // Whoever is signed in has one only between an act and the page that confirms it.
+    // Whoever is signed in has one only between an act, or the sign-in, and the page that tells of it.
     let form = form.and_then(|value| CookieJar::verified_form(value, &site.form_cookie));
     let auth = RequestAuth::new(site.clone(), now, address, Authenticated::signed_in(identity), form);
     request.extensions_mut().insert(auth.clone());
@@ -101,9 +101,9 @@ pub(crate) async fn finish<B>(
     }
     let mut form = auth.form().cloned().or(new_form.map(|NewFormCookie(form)| form));
     match change {
-        Some(AuthChange::SignedIn(tokens)) => {
+        Some(AuthChange::SignedIn(tokens, notice)) => {
             // Whoever signs in starts with nothing that was there before.
-            form = None;
+            form = notice.and_then(|notice| with_notice(None, notice));
             site.jar.set_tokens(response.headers_mut(), &tokens);
         }
         Some(AuthChange::SignedOut(session)) => {

@@ -16,11 +16,23 @@ pub(crate) struct Layout<'a> {
     pub(crate) stylesheet: &'a str,
     pub(crate) icon: &'a str,
     pub(crate) nav: Option<Nav<'a>>,
-    pub(crate) notice: Option<String>,
+    pub(crate) notice: Option<Banner>,
     pub(crate) ends_soon: Option<DisplayTime>,
     pub(crate) theft: Option<TheftWarning>,
     /// Where a button of the frame leads back to: this page.
     pub(crate) here: String,
+}
+
+/// What a page says once.
+pub(crate) struct Banner {
+    pub(crate) words: String,
+    pub(crate) warning: bool,
+}
+
+impl Banner {
+    fn new(notice: &Notice) -> Self {
+        Self { words: notice.words(), warning: notice.is_warning() }
+    }
 }
 
 /// Where a signed-in user can go.
@@ -51,7 +63,7 @@ impl<'a> Layout<'a> {
             stylesheet: site.assets.stylesheet(),
             icon: site.assets.icon(),
             nav,
-            notice: auth.and_then(RequestAuth::notice).map(Notice::words),
+            notice: auth.and_then(RequestAuth::notice).map(Banner::new),
             ends_soon,
             theft,
             here: if asked_back { format!("/{current}") } else { String::new() },

@@ -15,6 +15,7 @@ use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
 use crate::web::local_path::LocalPath;
+use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
 
@@ -121,9 +122,9 @@ pub(crate) async fn post(
     let form_id = auth.form().map(|form| form.id);
     let attempt = SignIn { email: filled.email.parse().ok(), password, keep: filled.keep, form: form_id };
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
-        SignInOutcome::SignedIn(tokens) => {
+        SignInOutcome::SignedIn { tokens, weakness } => {
             let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);
-            Ok(AuthChange::SignedIn(tokens).attach(see_other(next)))
+            Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(see_other(next)))
         }
         SignInOutcome::Refused => {
             page(&request, &site, &auth, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })

@@ -105,8 +105,14 @@ pub(crate) async fn post(
         }
     };
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
-        RegistrationOutcome::Registered(tokens) => Ok(AuthChange::SignedIn(tokens).attach(see_other("/dashboard"))),
+        RegistrationOutcome::Registered(tokens) => {
+            Ok(AuthChange::SignedIn(tokens, None).attach(see_other("/dashboard")))
+        }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
+        RegistrationOutcome::WeakPassword(weakness) => {
+            let problems = vec![Problem { field: "password", message: weakness.to_string() }];
+            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
+        }
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
             let problems = vec![Problem { field: "email", message }];
