@@ -122,8 +122,9 @@ impl Application {
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention)?;
         let fresh = Zeroizing::new(random_bytes::<32>()?);
         let now = clock.now();
-        let pepper = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
-        let passwords = PasswordPool::start(PasswordHasher::new(settings.bcrypt_cost, pepper))?;
+        let peppers = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
+        let hasher = PasswordHasher::new(settings.bcrypt_cost, peppers.current).knowing(peppers.older);
+        let passwords = PasswordPool::start(hasher)?;
         let sessions = Sessions::new(SessionsParts {
             database: database.clone(),
             passwords,

@@ -7,6 +7,8 @@
 //! The pepper is no signing key and not derived from one: signing keys come and go, and a password that could not be
 //! verified any more would lock its owner out for good.
 
+use std::iter;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bcrypt::HashParts;
@@ -14,7 +16,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha384;
 use zeroize::Zeroizing;
 
-use crate::domain::password::{Password, Pepper};
+use crate::domain::password::{Password, Pepper, PepperId};
 
 /// The scheme of a stored hash, in front of the pepper's id and bcrypt's own text.
 const SCHEME: &str = "hmac-sha384";
@@ -44,6 +46,7 @@ pub enum Verification {
 pub struct PasswordHasher {
     cost: u32,
     pepper: Pepper,
+    older: Vec<Pepper>,
     /// The work of this hasher and its clones, in the rounds that bcrypt's cost is the logarithm of.
     #[cfg(any(test, feature = "internals"))]
     work: std::sync::Arc<std::sync::atomic::AtomicU64>,
@@ -55,9 +58,16 @@ impl PasswordHasher {
         Self {
             cost,
             pepper,
+            older: Vec::new(),
             #[cfg(any(test, feature = "internals"))]
             work: std::sync::Arc::default(),
         }
+    }
+
+    /// Verifies what was hashed with one of these peppers too; such a hash is outdated.
+    #[must_use]
+    pub fn knowing(self, older: Vec<Pepper>) -> Self {
+        Self { older, ..self }
     }
 
     /// Returns how many rounds of bcrypt were computed so far: 2^cost for each hash. A test counts them instead of
@@ -82,7 +92,7 @@ impl PasswordHasher {
     /// # Errors
     /// If bcrypt has no random bytes for its salt.
     pub fn hash(&self, password: &Password) -> Result<String, bcrypt::BcryptError> {
-        let hash = bcrypt::non_truncating_hash(self.prepared(password).as_slice(), self.cost)?;
+        let hash = bcrypt::non_truncating_hash(prepared(password, &self.pepper).as_slice(), self.cost)?;
         self.count(self.cost);
         Ok(format!("{SCHEME}:{}:{hash}", self.pepper.id.0))
     }
@@ -110,11 +120,10 @@ impl PasswordHasher {
 
     /// Compares a password with a stored hash; returns the cost of that too, nothing where there was nothing to compute.
     fn compare(&self, password: &Password, stored: &str) -> (Verification, Option<u32>) {
-        let own = self.bcrypt_part(stored);
-        let hash = own.unwrap_or(stored);
-        let right = match own {
-            Some(hash) => bcrypt::verify(self.prepared(password).as_slice(), hash),
-            None => bcrypt::verify(password.as_bytes(), hash),
+        let own = self.parts(stored);
+        let (right, hash) = match own {
+            Some((pepper, hash)) => (bcrypt::verify(prepared(password, pepper).as_slice(), hash), hash),
+            None => (bcrypt::verify(password.as_bytes(), stored), stored),
         };
         // bcrypt fails only before it computes anything: the text is no hash, or its cost is none.
         let (Ok(right), Ok(parts)) = (right, hash.parse::<HashParts>()) else { return (Verification::Wrong, None) };
@@ -145,21 +154,26 @@ impl PasswordHasher {
         }
     }
 
-    fn prepared(&self, password: &Password) -> Zeroizing<Vec<u8>> {
-        // HMAC takes a key of any length; it cannot fail.
-        let mac = Hmac::<Sha384>::new_from_slice(&self.pepper.key).map(|mac| mac.chain_update(password.as_bytes()));
-        let bytes = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
-        Zeroizing::new(STANDARD.encode(bytes).into_bytes())
-    }
-
-    fn bcrypt_part<'a>(&self, stored: &'a str) -> Option<&'a str> {
-        let (pepper, hash) = stored.strip_prefix(SCHEME)?.strip_prefix(':')?.split_once(':')?;
-        (pepper.parse() == Ok(self.pepper.id.0)).then_some(hash)
+    /// Returns the pepper that a stored hash was made with, and bcrypt's own text; nothing where the hash is not of this
+    /// scheme, or its pepper is unknown.
+    fn parts<'a>(&'a self, stored: &'a str) -> Option<(&'a Pepper, &'a str)> {
+        let (id, hash) = stored.strip_prefix(SCHEME)?.strip_prefix(':')?.split_once(':')?;
+        let id = id.parse().ok().map(PepperId)?;
+        let pepper = iter::once(&self.pepper).chain(&self.older).find(|pepper| pepper.id == id)?;
+        Some((pepper, hash))
     }
 
     fn is_current(&self, stored: &str) -> bool {
-        self.bcrypt_part(stored).is_some_and(|hash| hash.starts_with(&format!("$2b${:02}$", self.cost)))
+        let beginning = format!("$2b${:02}$", self.cost);
+        self.parts(stored).is_some_and(|(pepper, hash)| pepper.id == self.pepper.id && hash.starts_with(&beginning))
     }
+}
+
+fn prepared(password: &Password, pepper: &Pepper) -> Zeroizing<Vec<u8>> {
+    // HMAC takes a key of any length; it cannot fail.
+    let mac = Hmac::<Sha384>::new_from_slice(&pepper.key).map(|mac| mac.chain_update(password.as_bytes()));
+    let bytes = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+    Zeroizing::new(STANDARD.encode(bytes).into_bytes())
 }
 
 /// Tells whether a typed password is the only one that bcrypt takes for itself, so that a plain hash that it matches was
@@ -176,7 +190,6 @@ fn bcrypt_tells_apart(typed: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::password::PepperId;
 
     fn hasher(cost: u32) -> PasswordHasher {
         PasswordHasher::new(cost, Pepper { id: PepperId(7), key: Zeroizing::new(vec![1; 32]) })
@@ -215,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn a_hash_of_an_older_pepper_is_verified_and_outdated() {
+        let pepper = |id, byte| Pepper { id: PepperId(id), key: Zeroizing::new(vec![byte; 32]) };
+        let stored = hasher(4).hash(&password("x")).unwrap();
+        let newer = PasswordHasher::new(4, pepper(9, 3)).knowing(vec![pepper(8, 2), pepper(7, 1)]);
+        assert_eq!(newer.verify(&password("x"), &stored), Verification::RightButOutdated);
+        assert_eq!(newer.verify(&password("y"), &stored), Verification::Wrong);
+        let renewed = newer.hash(&password("x")).unwrap();
+        assert!(renewed.starts_with("hmac-sha384:9:"));
+        assert_eq!(newer.verify(&password("x"), &renewed), Verification::Right);
+    }
+
+    #[test]
     fn a_hash_of_another_pepper_or_none_at_all_is_nobodys() {
         let other = PasswordHasher::new(4, Pepper { id: PepperId(8), key: Zeroizing::new(vec![1; 32]) });
         let stored = other.hash(&password("x")).unwrap();
@@ -235,12 +260,14 @@ mod tests {
 
     #[test]
     fn every_refusal_is_as_much_work_as_a_new_hash_whatever_is_stored() {
-        let current = hasher(8);
+        let older = |cost| PasswordHasher::new(cost, Pepper { id: PepperId(6), key: Zeroizing::new(vec![2; 32]) });
+        let current = hasher(8).knowing(vec![older(8).pepper]);
         let other = PasswordHasher::new(4, Pepper { id: PepperId(8), key: Zeroizing::new(vec![1; 32]) });
         let mut stored = vec![None, Some(other.hash(&password("right")).unwrap()), Some("garbage".into())];
         stored.extend(["$2b$99$", "$2b$03$", "hmac-sha384:7:$2b$08$short"].map(|text| Some(text.to_owned())));
         for cost in 4..=8 {
             stored.push(Some(hasher(cost).hash(&password("right")).unwrap()));
+            stored.push(Some(older(cost).hash(&password("right")).unwrap()));
             stored.push(Some(bcrypt::hash("right", cost).unwrap()));
             // Of a cost that bcrypt does not know.
             stored.push(Some(bcrypt::hash("right", cost).unwrap().replacen(&format!("$0{cost}$"), "$03$", 1)));

@@ -15,7 +15,17 @@ use super::schema::peppers;
 use super::times::seconds;
 use crate::domain::password::{Pepper, PepperId};
 
-/// Returns the pepper of this installation; adds `fresh` as such if there is none.
+/// The peppers of an installation.
+#[derive(Debug, Clone)]
+pub struct Peppers {
+    /// The one that new hashes are made with.
+    pub current: Pepper,
+    /// Those that some passwords were hashed with before.
+    pub older: Vec<Pepper>,
+}
+
+/// Returns the peppers of this installation, the one that new hashes are made with first; adds `fresh` as that if there is
+/// none. The others verify what was hashed with them.
 ///
 /// # Errors
 /// If the database cannot write.
@@ -23,15 +33,17 @@ pub fn find_or_insert(
     connection: &mut Connection,
     fresh: &Zeroizing<[u8; 32]>,
     now: OffsetDateTime,
-) -> Result<Pepper, StoreError> {
+) -> Result<Peppers, StoreError> {
     if let Connection::Postgres(server) = connection {
         lock(server, Lock::FirstRows)?;
     }
-    let newest = peppers::table.order(peppers::id.desc()).select((peppers::id, peppers::key));
-    if let Some((id, key)) = newest.first::<(i64, Vec<u8>)>(connection).optional()? {
-        return Ok(Pepper { id: PepperId(id), key: Zeroizing::new(key) });
+    let rows = peppers::table.order(peppers::id.desc()).select((peppers::id, peppers::key));
+    let mut found = rows.load::<(i64, Vec<u8>)>(connection)?.into_iter();
+    let pepper = |(id, key)| Pepper { id: PepperId(id), key: Zeroizing::new(key) };
+    if let Some(newest) = found.next() {
+        return Ok(Peppers { current: pepper(newest), older: found.map(pepper).collect() });
     }
     let row = (peppers::id.eq(1), peppers::key.eq(fresh.as_slice()), peppers::created_at.eq(seconds(now)));
     diesel::insert_into(peppers::table).values(row).execute(connection)?;
-    Ok(Pepper { id: PepperId(1), key: Zeroizing::new(fresh.to_vec()) })
+    Ok(Peppers { current: pepper((1, fresh.to_vec())), older: Vec::new() })
 }

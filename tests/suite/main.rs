@@ -42,6 +42,7 @@ mod node_commands;
 mod node_keys;
 mod nodes;
 mod notices;
+mod old_hashes;
 mod operation;
 mod other_keys;
 mod outages;
