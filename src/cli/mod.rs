@@ -9,6 +9,7 @@ mod relocate;
 mod secret;
 mod serve;
 mod table;
+mod user;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use self::output::{Failure, complain};
+use self::user::UserCommand;
 use crate::config::{Arguments, Settings};
 
 /// What the program was called with.
@@ -52,6 +54,11 @@ enum Command {
     Node {
         #[command(subcommand)]
         command: NodeCommand,
+    },
+    /// Add users
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
     },
     /// Delete sign-ins that are over, spent tokens and old events, as the server does by itself
     Cleanup {
@@ -133,6 +140,7 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, *clock_is_right),
         Some(Command::Secret { command: Some(SecretCommand::Drop { key }) }) => secret::drop(&settings, key),
         Some(Command::Node { command: NodeCommand::List { json } }) => node::list(&settings, *json),
+        Some(Command::User { command }) => user::run(&settings, command),
         _ => serve::run(&settings),
     }
 }

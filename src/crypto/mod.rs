@@ -10,6 +10,7 @@ mod key_ring;
 mod key_state;
 mod password_hasher;
 mod password_pool;
+mod plain_bcrypt;
 mod random;
 mod signed_values;
 
@@ -22,5 +23,6 @@ pub use key_ring::KeyRing;
 pub use key_state::{KeyState, NoSigningKey};
 pub use password_hasher::{PasswordHasher, Verification};
 pub use password_pool::{HashError, PasswordPool};
+pub use plain_bcrypt::{NoPlainBcrypt, PlainBcrypt};
 pub use random::{RandomError, fresh_secret, random_bytes};
 pub use signed_values::SignedValues;

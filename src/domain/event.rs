@@ -41,6 +41,9 @@ impl EventType {
     }
 }
 
+/// What an event names as its cause where whoever runs the site did something by a command.
+pub const COMMAND_LINE: &str = "command line";
+
 /// The particulars of an event, kept as JSON: whatever does not apply is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Details {
@@ -56,6 +59,9 @@ pub struct Details {
     /// Why it happened, in one of our own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+    /// Who did it, where that was no client: [`COMMAND_LINE`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'static str>,
     /// The other party of a replay: where the sign-in had been used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_address: Option<String>,
@@ -83,6 +89,11 @@ impl Event {
         let details =
             Details { address: client.address_text(), user_agent: client.user_agent.clone(), ..Details::default() };
         Self { user, kind, details, at }
+    }
+
+    /// Records that `kind` was done by a command, to a user who is named later or not at all.
+    pub fn of_command(kind: EventType, user: Option<UserId>, at: OffsetDateTime) -> Self {
+        Self { user, kind, details: Details { by: Some(COMMAND_LINE), ..Details::default() }, at }
     }
 
     /// Names the sign-in it is about.
@@ -142,6 +153,8 @@ pub struct PastEvent {
     pub kind: String,
     /// Why it happened, in one of our own words.
     pub reason: String,
+    /// Who did it, where that was no client.
+    pub by: String,
     /// Where the request came from.
     pub address: String,
     /// The browser, as it named itself.

@@ -18,6 +18,7 @@ struct StoredDetails {
     address: String,
     user_agent: String,
     reason: String,
+    by: String,
     other_address: String,
     other_user_agent: String,
 }
@@ -80,8 +81,8 @@ pub fn of_user(
     rows.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
     rows.into_iter()
         .map(|(id, kind, details, at)| {
-            let StoredDetails { address, user_agent, reason, .. } = StoredDetails::read(&details);
-            Ok(PastEvent { id, kind, reason, address, user_agent, at: moment(at)? })
+            let StoredDetails { address, user_agent, reason, by, .. } = StoredDetails::read(&details);
+            Ok(PastEvent { id, kind, reason, by, address, user_agent, at: moment(at)? })
         })
         .collect()
 }

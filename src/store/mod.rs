@@ -37,6 +37,7 @@ mod tables;
 mod times;
 mod transaction;
 pub mod url;
+pub mod user_import;
 pub mod users;
 mod wakeup;
 mod write_probe;

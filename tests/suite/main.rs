@@ -71,6 +71,7 @@ mod theft;
 mod tidy;
 mod unit_file;
 mod upgrade;
+mod user_import;
 mod w3m;
 mod welcome;
 mod well_known;

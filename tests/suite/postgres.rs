@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 43] = [
+const SUBJECTS: [&str; 46] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -37,11 +37,13 @@ const SUBJECTS: [&str; 43] = [
     "node_commands::",
     "node_keys::",
     "notices::",
+    "old_hashes::",
     "other_keys::",
     "outages::",
     "outbox::",
     "pages::",
     "password_cost::",
+    "password_quality::",
     "places::",
     "promise_http::",
     "retention::",
@@ -53,6 +55,7 @@ const SUBJECTS: [&str; 43] = [
     "stopped::",
     "theft::",
     "upgrade::",
+    "user_import::",
     "welcome::",
 ];
 

@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::render;
 use crate::display::device::device;
 use crate::display::time::DisplayTime;
-use crate::domain::event::{PastEvent, Window};
+use crate::domain::event::{COMMAND_LINE, PastEvent, Window};
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::request_auth::RequestAuth;
@@ -78,8 +78,16 @@ pub(crate) async fn get(
 
 fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
     let browser = device(&event.user_agent);
-    let place = if event.address.is_empty() { browser } else { format!("{browser}, {}", event.address) };
-    let (words, alarm) = words(&event.kind, &event.reason);
+    let by_command = event.by == COMMAND_LINE;
+    let place = match event.address.as_str() {
+        _ if by_command => "Done by whoever runs this site".to_owned(),
+        "" => browser,
+        address => format!("{browser}, {address}"),
+    };
+    let (words, alarm) = match event.kind.as_str() {
+        "registered" if by_command => ("This account was made for you".to_owned(), false),
+        kind => words(kind, &event.reason),
+    };
     ActivityRow { at: DisplayTime::new(event.at, now), words, place, alarm }
 }
 

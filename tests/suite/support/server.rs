@@ -115,6 +115,11 @@ impl Launch {
         Server { running, address, banner }
     }
 
+    /// Starts a command and does not wait for its end.
+    pub(crate) fn begin(&self) -> Begun {
+        Begun(Running::spawn(self))
+    }
+
     /// Runs a command to its end.
     pub(crate) fn finish(&self) -> Finished {
         Running::spawn(self).finish()
@@ -145,6 +150,22 @@ impl Finished {
         let line = lines.next().unwrap_or_else(|| panic!("no complaint: {self:?}"));
         assert_eq!(lines.next(), None, "{self:?}");
         line
+    }
+}
+
+/// A command that is under way.
+pub(crate) struct Begun(Running);
+
+impl Begun {
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Finished {
+        self.0.finish()
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(self) -> Finished {
+        kill_process(Pid::from_child(&self.0.child), Signal::KILL).unwrap();
+        self.0.finish()
     }
 }
 
