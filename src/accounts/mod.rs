@@ -2,6 +2,8 @@
 
 mod import;
 mod register;
+mod reset_password;
 
 pub use import::{Format, Pass, UserImport};
 pub use register::{Registration, RegistrationOutcome, register};
+pub use reset_password::{LiveLink, ResetOutcome, find_link, request_reset, reset_password};

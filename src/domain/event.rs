@@ -24,6 +24,12 @@ pub enum EventType {
     RefreshTokenReplayed,
     /// An account was made.
     Registered,
+    /// A link to set a new password was asked for.
+    PasswordResetRequested,
+    /// A new password was set by such a link.
+    PasswordReset,
+    /// The password of an account is another one, however that came about.
+    PasswordChanged,
 }
 
 impl EventType {
@@ -37,6 +43,9 @@ impl EventType {
             Self::SessionRevoked => "session_revoked",
             Self::RefreshTokenReplayed => "refresh_token_replayed",
             Self::Registered => "registered",
+            Self::PasswordResetRequested => "password_reset_requested",
+            Self::PasswordReset => "password_reset",
+            Self::PasswordChanged => "password_changed",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod id;
 pub mod key_id;
 pub mod leaked_passwords;
 pub mod lease;
+pub mod mail_token;
 pub mod node;
 pub mod password;
 pub mod password_quality;

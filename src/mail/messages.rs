@@ -7,6 +7,7 @@
 //! browser's name for itself. Otherwise whoever registers somebody else's address could have this server send them
 //! anything, a link included.
 
+use std::fmt;
 use std::ops::Deref;
 
 use askama::Template;
@@ -59,5 +60,83 @@ pub fn theft_notice(to: user::Email, notice: &TheftNotice<'_>) -> Result<Email, 
         subject: "One of your sign-ins was used from two places".to_owned(),
         text: notice.render()?,
         html: TheftNoticePage(notice).render()?,
+    })
+}
+
+/// What the mail with a link to set a new password tells.
+#[derive(Template)]
+#[template(path = "mail/password_reset_requested.txt")]
+pub struct ResetLink<'a> {
+    /// The link; whoever holds it may set the password.
+    pub url: &'a str,
+    /// How many minutes it works.
+    pub minutes: i64,
+}
+
+#[derive(Template)]
+#[template(path = "mail/password_reset_requested.html")]
+struct ResetLinkPage<'a>(&'a ResetLink<'a>);
+
+impl<'a> Deref for ResetLinkPage<'a> {
+    type Target = ResetLink<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl fmt::Debug for ResetLink<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResetLink")
+    }
+}
+
+/// Writes the mail with the link that a new password is set by.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn reset_link(to: user::Email, link: &ResetLink<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "Set a new password".to_owned(),
+        text: link.render()?,
+        html: ResetLinkPage(link).render()?,
+    })
+}
+
+/// What the notice about a changed password tells.
+#[derive(Template, Debug, Clone)]
+#[template(path = "mail/password_changed.txt")]
+pub struct PasswordChanged<'a> {
+    /// When it was changed.
+    pub at: TimeWords<'a>,
+    /// The address it was changed from, or words where there is none.
+    pub address: &'a str,
+    /// The page that sends a link to set another.
+    pub reset_url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/password_changed.html")]
+struct PasswordChangedPage<'a>(&'a PasswordChanged<'a>);
+
+impl<'a> Deref for PasswordChangedPage<'a> {
+    type Target = PasswordChanged<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+/// Writes the notice to a user that their password was changed and their sign-ins were ended.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn password_changed(to: user::Email, notice: &PasswordChanged<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "Your password was changed".to_owned(),
+        text: notice.render()?,
+        html: PasswordChangedPage(notice).render()?,
     })
 }

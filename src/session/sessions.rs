@@ -124,6 +124,11 @@ impl Sessions {
         &self.parts.database
     }
 
+    /// Returns the one origin, for links in mails.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.parts.public_url
+    }
+
     /// Returns where time comes from.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock

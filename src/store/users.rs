@@ -145,6 +145,15 @@ pub fn any(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(users::table.select(users::id).first::<i64>(connection).optional()?.is_some())
 }
 
+/// Returns a user by the address they sign in with.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn find_by_email(connection: &mut Connection, email: &Email) -> Result<Option<User>, StoreError> {
+    let found = users::table.filter(users::email.eq(email.as_str())).select(UserRow::as_select());
+    found.get_result(connection).optional()?.map(User::try_from).transpose()
+}
+
 /// Returns a user and their password's hash.
 ///
 /// # Errors
@@ -180,6 +189,15 @@ pub fn replace_password_hash(
 ) -> Result<bool, StoreError> {
     let unchanged = users::table.find(user.0).filter(users::password_hash.eq(old));
     Ok(diesel::update(unchanged).set(users::password_hash.eq(new)).execute(connection)? == 1)
+}
+
+/// Sets the hash of a user's password; call it under [`lock_row`].
+///
+/// # Errors
+/// If the database cannot write.
+pub fn set_password_hash(connection: &mut Connection, user: UserId, hash: &str) -> Result<(), StoreError> {
+    diesel::update(users::table.find(user.0)).set(users::password_hash.eq(hash)).execute(connection)?;
+    Ok(())
 }
 
 /// What must still hold when something is done in a user's name.

@@ -11,12 +11,16 @@ use time::{Duration, OffsetDateTime};
 
 use crate::crypto::SignedValues;
 use crate::domain::id::{FormId, SessionId};
+use crate::domain::mail_token::{MailToken, RESET_LIFE};
 use crate::session::{IssuedTokens, Presented, SolePair};
 use crate::web::notice::Notice;
 
 /// Cookies of one name that are looked at: every one costs a hash, and a browser keeps 180 of a site at most, so nobody
 /// who plants cookies can put more of them before a good one.
 const CANDIDATES: usize = 180;
+
+/// Tokens of links that are looked at: each costs a look into the database. Only plain HTTP lets others plant any.
+const RESET_CANDIDATES: usize = 8;
 
 /// The names of the cookies of this origin, and how they are set.
 #[derive(Debug, Clone)]
@@ -25,6 +29,7 @@ pub(crate) struct CookieJar {
     access: &'static str,
     refresh: &'static str,
     form: &'static str,
+    password_reset: &'static str,
 }
 
 /// A browser that is not signed in, and what a page has still to tell its user.
@@ -79,12 +84,12 @@ impl CookieJar {
     /// Names the cookies: with an https origin, the `__Host-` prefix keeps other hosts and plain HTTP from setting them
     /// (RFC 6265bis section 4.1.3.2).
     pub(crate) fn new(secure: bool) -> Self {
-        let [access, refresh, form] = if secure {
-            ["__Host-access_token", "__Host-keep_signed_in", "__Host-form"]
+        let [access, refresh, form, password_reset] = if secure {
+            ["__Host-access_token", "__Host-keep_signed_in", "__Host-form", "__Host-password_reset"]
         } else {
-            ["access_token", "keep_signed_in", "form"]
+            ["access_token", "keep_signed_in", "form", "password_reset"]
         };
-        Self { secure, access, refresh, form }
+        Self { secure, access, refresh, form, password_reset }
     }
 
     /// Reads the cookies that sign in.
@@ -166,6 +171,25 @@ impl CookieJar {
             },
             None => self.append(headers, self.form, "", Some(Duration::ZERO)),
         }
+    }
+
+    /// Reads the tokens of links to set a new password: a planted one hides no good one.
+    pub(crate) fn password_reset(&self, headers: &HeaderMap) -> Vec<MailToken> {
+        pairs(headers)
+            .filter(|(name, _)| *name == self.password_reset.as_bytes())
+            .filter_map(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok())
+            .take(RESET_CANDIDATES)
+            .collect()
+    }
+
+    /// Writes the token of a link to set a new password, for as long as the link may work.
+    pub(crate) fn set_password_reset(&self, headers: &mut HeaderMap, token: &MailToken) {
+        self.append(headers, self.password_reset, &token.reveal(), Some(RESET_LIFE));
+    }
+
+    /// Takes the token of a link away.
+    pub(crate) fn clear_password_reset(&self, headers: &mut HeaderMap) {
+        self.append(headers, self.password_reset, "", Some(Duration::ZERO));
     }
 
     fn append(&self, headers: &mut HeaderMap, name: &'static str, value: &str, life: Option<Duration>) {
@@ -279,5 +303,10 @@ mod tests {
         };
         assert_eq!(set(true), "__Host-access_token=v; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
         assert_eq!(set(false), "access_token=v; HttpOnly; SameSite=Lax; Path=/; Max-Age=60");
+        let (mut headers, token) = (HeaderMap::new(), MailToken::from_bytes([7; 32]));
+        CookieJar::new(true).set_password_reset(&mut headers, &token);
+        let expected = "; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800";
+        let expected = format!("__Host-password_reset={}{expected}", *token.reveal());
+        assert_eq!(headers.get(SET_COOKIE).unwrap(), &expected);
     }
 }

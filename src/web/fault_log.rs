@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::WebError;
 use super::faults::{Fault, Noted};
+use super::loggable_path::loggable;
 use super::site::Site;
 use crate::crypto::random_bytes;
 
@@ -32,7 +33,7 @@ pub(crate) fn lost_answer(
         Noted::Begins { reference, remembered } => (reference, remembered),
     };
     let method = request.map(|request| request.method().as_str());
-    let path = request.map(HttpRequest::path);
+    let path = request.map(|request| loggable(request.path()));
     match &fault {
         Fault::Outage => {
             tracing::error!(reference, method, path, error = words, "a fault begins: requests may be answered 503");

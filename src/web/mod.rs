@@ -9,6 +9,7 @@ mod faults;
 mod forms;
 mod health;
 mod local_path;
+mod loggable_path;
 mod middleware;
 mod notice;
 mod pages;

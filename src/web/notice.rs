@@ -18,6 +18,8 @@ pub(crate) enum Notice {
     TheftAcknowledged,
     /// Who has just signed in has a password that is too easy to guess.
     WeakPassword(Weakness),
+    /// A new password was set by a mailed link.
+    PasswordReset,
 }
 
 impl Notice {
@@ -28,6 +30,7 @@ impl Notice {
             Self::OthersSignedOut(count) => format!("others-{count}"),
             Self::TheftAcknowledged => "theft-".to_owned(),
             Self::WeakPassword(weakness) => format!("password-{}", weakness.as_str()),
+            Self::PasswordReset => "reset-".to_owned(),
         }
     }
 
@@ -41,6 +44,7 @@ impl Notice {
             ("others", count) => count.parse().ok().map(Self::OthersSignedOut),
             ("theft", "") => Some(Self::TheftAcknowledged),
             ("password", weakness) => Weakness::named(weakness).map(Self::WeakPassword),
+            ("reset", "") => Some(Self::PasswordReset),
             _ => None,
         }
     }
@@ -68,6 +72,9 @@ impl Notice {
                 };
                 format!("Please change your password: {reason}. Three random words make a good one.")
             }
+            Self::PasswordReset => {
+                "Your password was changed, and every device was signed out. Sign in with the new password.".to_owned()
+            }
         }
     }
 }
@@ -87,6 +94,7 @@ mod tests {
             Notice::WeakPassword(Weakness::Leaked),
             Notice::WeakPassword(Weakness::Personal),
             Notice::WeakPassword(Weakness::Guessable),
+            Notice::PasswordReset,
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");

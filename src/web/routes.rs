@@ -57,6 +57,14 @@ pub static ROUTES: &[Route] = &[
     route("/register", "GET, HEAD, POST", Access::Public, |r| {
         r.route(read().to(handlers::registration)).route(web::post().to(handlers::register))
     }),
+    route("/password-reset", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::password_reset)).route(web::post().to(handlers::request_password_reset))
+    }),
+    route("/password-reset/check-mail", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::reset_sent))),
+    route("/password-reset/new", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::new_password)).route(web::post().to(handlers::set_new_password))
+    }),
+    route("/password-reset/{token}", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::open_reset_link))),
     route("/token-details", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::token_details))),
     route("/logout", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out))),
     route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),

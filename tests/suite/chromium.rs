@@ -1,12 +1,15 @@
 //! In a real browser without scripts: sign in once, stay signed in.
 
+use std::path::Path;
 use std::time::Duration;
+
+use mailparse::parse_mail;
 
 use crate::support::Rows;
 use crate::support::chromium::{Browser, Driver};
 use crate::support::client::PASSWORD;
-use crate::support::patience::let_pass;
-use crate::support::server::{Launch, Server, empty_folder};
+use crate::support::patience::{let_pass, until};
+use crate::support::server::{Launch, Server, empty_folder, files};
 
 /// A life that a test can wait out.
 const ACCESS_LIFE: Duration = Duration::from_secs(2);
@@ -90,6 +93,54 @@ fn a_browser_without_scripts_stays_signed_in_until_it_signs_out() {
     });
     assert_eq!(Rows::of(folder.path()).count_events("refresh_token_replayed"), 0);
     assert_eq!(server.stop().code(), Some(0));
+}
+
+/// Waits for the mail with a link to set a new password, and returns the link.
+fn mailed_link(folder: &Path) -> String {
+    let mail = folder.join("mail");
+    let [file] = until("a mail", || <[String; 1]>::try_from(files(&mail)).ok().filter(|[name]| name.ends_with(".eml")));
+    let bytes = std::fs::read(mail.join(file)).unwrap();
+    let text = parse_mail(&bytes).unwrap().subparts[0].get_body().unwrap();
+    text.lines().find(|line| line.contains("/password-reset/")).unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn a_browser_without_scripts_sets_a_new_password_by_a_mailed_link() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (_server, url) = start(&folder);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        sign_out(&browser).await;
+        browser.send("a[href='/password-reset']").await;
+        assert_eq!(browser.text("h1").await, "Forgot your password?");
+        browser.type_in("#email", "ada@example.org").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text("h1").await, "Check your mail");
+        let link = mailed_link(folder.path());
+        assert!(link.starts_with(&format!("{url}/password-reset/")), "{link}");
+        browser.goto(&link).await;
+        assert_eq!(browser.text("h1").await, "Set a new password");
+        assert_eq!(browser.url().await, format!("{url}/password-reset/new"), "the token is no more in the address");
+        browser.type_in("#password", "too short").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text(".error-summary__title").await, "There is a problem");
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        assert!(browser.text(".notice").await.starts_with("Your password was changed"));
+        browser.goto(&link).await;
+        assert_eq!(browser.text("h1").await, "This link doesn't work any more");
+        browser.goto(&format!("{url}/login")).await;
+        browser.type_in("#email", "ada@example.org").await;
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
+        browser.close().await;
+    });
+    assert_eq!(Rows::of(folder.path()).count_events("password_reset"), 1);
 }
 
 #[test]

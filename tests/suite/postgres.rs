@@ -10,13 +10,14 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 46] = [
+const SUBJECTS: [&str; 47] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
     "attacks_forms::",
     "attacks_input::",
     "attacks_next::",
+    "attacks_reset::",
     "attacks_tokens::",
     "audit::",
     "clocks::",
@@ -44,6 +45,7 @@ const SUBJECTS: [&str; 46] = [
     "pages::",
     "password_cost::",
     "password_quality::",
+    "password_reset::",
     "places::",
     "promise_http::",
     "retention::",

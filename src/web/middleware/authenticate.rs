@@ -13,6 +13,7 @@ use crate::session::{Authenticated, DecisionLog, Pending, SessionError};
 use crate::web::cookies::{CookieJar, FormCookie};
 use crate::web::extract::client_info::{address, client};
 use crate::web::fault_log::lost_nothing;
+use crate::web::loggable_path::loggable;
 use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, NewFormCookie, RequestAuth, fresh_form_id};
 use crate::web::site::Site;
@@ -37,7 +38,7 @@ pub(crate) fn recognize(site: &web::Data<Site>, request: &ServiceRequest) -> Opt
     let (pair, form) = site.jar.sole(request.headers())?;
     let identity = site.sessions.recognize(pair, now)?;
     if site.debug_auth {
-        tracing::info!(path = request.path(), why = "signed in: access token, remembered", "auth");
+        tracing::info!(path = loggable(request.path()), why = "signed in: access token, remembered", "auth");
     }
     let address = address(request.request(), &site.trusted_proxies);
     // Whoever is signed in has one only between an act, or the sign-in, and the page that tells of it.
@@ -56,7 +57,7 @@ pub(crate) async fn authenticate(site: &web::Data<Site>, request: &ServiceReques
     let client = client(address, request.headers());
     let authenticated = site.sessions.authenticate(&presented, &client, now, &mut log).await;
     if let Some(why) = log.line() {
-        tracing::info!(path = request.path(), why, "auth");
+        tracing::info!(path = loggable(request.path()), why, "auth");
     }
     let mut authenticated = authenticated?;
     let form = site.jar.form(request.headers(), &site.form_cookie);

@@ -79,6 +79,9 @@ pub(crate) async fn get(
         Some(session) => site.sessions.tombstone(session).await?,
         None => shown.map(|Ended { reason, at, .. }| Tombstone { reason, at }),
     };
+    // What the banner of a reset says is not said twice.
+    let just_reset = auth.notice() == Some(&Notice::PasswordReset);
+    let ended = ended.filter(|tombstone| !(just_reset && tombstone.reason == EndReason::PasswordChanged));
     let ended = ended.map(|tombstone| notice(tombstone, &site, auth.now()));
     let next = next.as_ref().map_or("", LocalPath::as_str);
     let filled = Filled { keep: true, next, ended, ..Filled::default() };

@@ -8,6 +8,8 @@ mod home;
 mod layout;
 mod login;
 mod logout;
+mod new_password;
+mod password_reset;
 mod register;
 mod switch_account;
 mod theft_warning;
@@ -16,7 +18,7 @@ mod token_details;
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY};
 use askama::Template;
 
 use crate::display::duration::exactly;
@@ -35,6 +37,8 @@ pub(crate) mod handlers {
     pub(crate) use super::home::{account, get as home};
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
+    pub(crate) use super::new_password::{get as new_password, link as open_reset_link, post as set_new_password};
+    pub(crate) use super::password_reset::{get as password_reset, post as request_password_reset, sent as reset_sent};
     pub(crate) use super::register::{get as registration, post as register};
     pub(crate) use super::switch_account::get as switch_account;
     pub(crate) use super::theft_warning::acknowledge as acknowledge_theft;
@@ -60,6 +64,16 @@ fn kept_hint(lifetimes: &Lifetimes) -> String {
     } else {
         format!("Stays signed in for up to {kept}. Not on a shared computer.")
     }
+}
+
+/// Keeps the address of a page of a reset from other sites; those with a form say in the page itself what their form needs.
+///
+/// Under `no-referrer` a browser would send the form as if from nowhere, `Origin: null`, and it would be refused (WHATWG
+/// Fetch, "append a request `Origin` header"). The address of the form's page holds no token any more, so `same-origin` in
+/// a `meta` element takes the place of the header for what is sent from that page.
+fn without_referrer(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");

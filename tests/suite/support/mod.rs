@@ -17,6 +17,7 @@ pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod proxy;
 pub(crate) mod readme;
+pub(crate) mod reset;
 pub(crate) mod server;
 pub(crate) mod silent_postgres;
 pub(crate) mod small_disk;
