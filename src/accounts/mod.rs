@@ -2,8 +2,10 @@
 
 mod import;
 mod register;
+mod reset_link;
 mod reset_password;
 
 pub use import::{Format, Pass, UserImport};
 pub use register::{Registration, RegistrationOutcome, register};
+pub use reset_link::{LinkByHand, make_link};
 pub use reset_password::{LiveLink, ResetOutcome, find_link, request_reset, reset_password};

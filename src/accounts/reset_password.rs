@@ -47,7 +47,7 @@ pub enum ResetOutcome {
 }
 
 /// Returns the link that holds a token.
-fn url(public_url: &PublicUrl, token: &MailToken) -> String {
+pub(super) fn url(public_url: &PublicUrl, token: &MailToken) -> String {
     format!("{public_url}/password-reset/{}", *token.reveal())
 }
 

@@ -55,7 +55,7 @@ enum Command {
         #[command(subcommand)]
         command: NodeCommand,
     },
-    /// Add users
+    /// Look after accounts
     User {
         #[command(subcommand)]
         command: UserCommand,

@@ -145,6 +145,15 @@ pub fn any(connection: &mut Connection) -> Result<bool, StoreError> {
     Ok(users::table.select(users::id).first::<i64>(connection).optional()?.is_some())
 }
 
+/// Returns a user by the number of the account.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn find(connection: &mut Connection, user: UserId) -> Result<Option<User>, StoreError> {
+    let row = users::table.find(user.0).select(UserRow::as_select()).get_result(connection).optional()?;
+    row.map(User::try_from).transpose()
+}
+
 /// Returns a user by the address they sign in with.
 ///
 /// # Errors

@@ -74,6 +74,7 @@ mod tidy;
 mod unit_file;
 mod upgrade;
 mod user_import;
+mod user_commands;
 mod w3m;
 mod welcome;
 mod well_known;

@@ -1,6 +1,7 @@
 //! `perennial user`.
 
 mod import;
+mod reset_link;
 
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use clap::Subcommand;
 use super::output::Failure;
 use crate::config::Settings;
 
-/// What can be done with users.
+/// What can be done with accounts.
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
     /// Add everybody in a file of another program, with the bcrypt hashes that it made: all of them, or nobody
@@ -22,11 +23,18 @@ pub(super) enum UserCommand {
         #[arg(long)]
         skip_invalid: bool,
     },
+    /// Print a link that sets a new password, for somebody whom mail does not reach; it works once, for 30 minutes
+    ResetLink {
+        /// The number of the account, or its email address
+        #[arg(value_name = "USER")]
+        user: String,
+    },
 }
 
 /// Carries a command out.
 pub(super) fn run(settings: &Settings, command: &UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::Import { file, skip_invalid } => import::run(settings, file, *skip_invalid),
+        UserCommand::ResetLink { user } => reset_link::run(settings, user),
     }
 }

@@ -86,6 +86,7 @@ fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
     };
     let (words, alarm) = match event.kind.as_str() {
         "registered" if by_command => ("This account was made for you".to_owned(), false),
+        "password_reset_requested" if by_command => ("A link for a new password was made".to_owned(), true),
         kind => words(kind, &event.reason),
     };
     ActivityRow { at: DisplayTime::new(event.at, now), words, place, alarm }
