@@ -6,8 +6,10 @@ use actix_web::http::StatusCode;
 use sha2::{Digest, Sha256};
 use time::Duration;
 
+use crate::support::client::{ACCESS, Client};
 use crate::support::patience::Stopwatch;
 use crate::support::reset::{ASK, DEAD, NEW, NEW_PASSWORD, ask, fresh_link, mailed_link, open, opens, set_password};
+use crate::support::server::{Launch, empty_folder};
 use crate::support::{Answer, EMAIL, PASSWORD, TestApp, blob, hex};
 
 /// Returns everything of an answer that somebody can read but the names of their own browser.
@@ -138,7 +140,7 @@ async fn every_link_that_does_not_work_is_answered_alike() {
         let answer = visitor.get(&format!("/password-reset/{text}")).await;
         assert_eq!((seen(&answer), answer.cookies()), (expected.clone(), vec![]), "{text}");
     }
-    let mut tried = vec![("an unknown one", unknown, String::new(), String::new())];
+    let mut tried = vec![("an unknown one", unknown, "SELECT 1".to_owned(), "SELECT 1".to_owned())];
     let mut spoiled = |name, spoil: &str, mend: &str| tried.push((name, good.clone(), spoil.into(), mend.into()));
     spoiled(
         "another kind",
@@ -265,4 +267,30 @@ async fn a_sign_in_that_was_under_way_does_not_outlive_the_reset() {
     app.advance(Duration::minutes(16));
     assert!(!copy.is_signed_in().await && !thief.is_signed_in().await);
     assert_eq!(app.rows().number("SELECT count(*) FROM sessions WHERE revoked_at IS NULL"), 0);
+}
+
+#[test]
+fn no_log_holds_the_token_of_a_link() {
+    let folder = empty_folder();
+    let server = Launch::in_folder(folder.path()).set("DEBUG_AUTH", "true").set("LOG_REQUESTS", "true").start();
+    let mut owner = Client::of(&server);
+    owner.register("ada");
+    let words = ["user", "reset-link", "1"];
+    let made = words.iter().fold(Launch::in_folder(folder.path()), |launch, word| launch.argument(word)).finish();
+    let (_, path) = made.stdout.trim_end().split_once("/password-reset/").unwrap();
+    let path = format!("/password-reset/{path}");
+    // With and without a remembered access token, and with none.
+    owner.get(&path).unwrap();
+    owner.jar.remove(ACCESS);
+    owner.get(&path).unwrap();
+    let mut visitor = Client::of(&server);
+    visitor.get(&path).unwrap();
+    visitor.submit(NEW, NEW, &[("password", NEW_PASSWORD)]);
+    let finished = server.stop();
+    let log = format!("{}{}", finished.stdout, finished.stderr);
+    assert!(log.matches("/password-reset/…").count() >= 5, "{log}");
+    assert!(log.contains("a password was set by a mailed link"), "{log}");
+    for secret in [path.rsplit('/').next().unwrap(), NEW_PASSWORD] {
+        assert!(!log.contains(secret), "{log}");
+    }
 }
