@@ -12,6 +12,7 @@ use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
 use crate::domain::mail_token::{MailToken, RESET_LIFE};
 use crate::domain::password::Password;
+use crate::domain::password_quality::Weakness;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::session::EndReason;
 use crate::domain::token::SecretHash;
@@ -42,6 +43,8 @@ pub struct LiveLink {
 pub enum ResetOutcome {
     /// It is set, and every sign-in of the account has ended.
     Done,
+    /// The password is too easy to guess; nothing was changed, and the link goes on working.
+    WeakPassword(Weakness),
     /// The link was used, replaced or outlived meanwhile; nothing was changed.
     DeadLink,
 }
@@ -141,7 +144,10 @@ pub async fn reset_password(
     client: &Client,
 ) -> Result<ResetOutcome, SessionError> {
     let LiveLink { token, user } = link;
-    let hash = sessions.hash_password(password).await?;
+    let hash = match sessions.hash_chosen_password(password, &user.full_name, &user.email).await? {
+        Ok(hash) => hash,
+        Err(weakness) => return Ok(ResetOutcome::WeakPassword(weakness)),
+    };
     let now = sessions.now();
     let notice = changed_mail(&user, sessions.public_url(), client, now);
     let (client, owner, address) = (client.clone(), user.id, client.address_text());

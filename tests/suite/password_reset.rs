@@ -257,3 +257,16 @@ async fn a_database_that_is_away_loses_no_link() {
     app.set_stopped(false);
     assert_eq!(set_password(&visitor, NEW_PASSWORD).await.status, StatusCode::SEE_OTHER);
 }
+
+#[actix_web::test]
+async fn a_password_that_is_easy_to_guess_is_refused_and_the_link_goes_on_working() {
+    let app = TestApp::start().await;
+    app.signed_in().await;
+    let visitor = app.browser();
+    open(&visitor, &fresh_link(&app, EMAIL).await).await;
+    let refused = set_password(&visitor, "passwordpassword").await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.says("three random words make a good one"), "{}", refused.body());
+    assert!(opens(&app, EMAIL, PASSWORD).await, "nothing was changed");
+    assert_eq!(set_password(&visitor, NEW_PASSWORD).await.status, StatusCode::SEE_OTHER);
+}

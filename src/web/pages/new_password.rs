@@ -78,11 +78,16 @@ pub(crate) async fn post(
             return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &link.user, problems);
         }
     };
+    let user = link.user.clone();
     match accounts::reset_password(&site.sessions, link, password, &client).await? {
         ResetOutcome::Done => {
             let mut response = without_referrer(see_other("/login"));
             site.jar.clear_password_reset(response.headers_mut());
             Ok(AuthChange::Done(Notice::PasswordReset).attach(response))
+        }
+        ResetOutcome::WeakPassword(weakness) => {
+            let problems = vec![Problem { field: "password", message: weakness.to_string() }];
+            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &user, problems)
         }
         ResetOutcome::DeadLink => dead(&site, &auth),
     }
