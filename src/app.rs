@@ -141,6 +141,7 @@ impl Application {
             sessions: sessions.clone(),
             form_tokens: FormTokens::new(keys, &key_state),
             form_cookie: SignedValues::for_form_cookie(keys, &key_state),
+            device_cookie: SignedValues::for_known_device_cookie(keys, &key_state),
             first_account: (!public_url.is_loopback())
                 .then(|| FirstAccountTokens::new(keys, &key_state, public_url.as_str())),
             public_url,

@@ -97,6 +97,8 @@
 //!   that says where a request comes from must say: from here. One form begins one session, however often it is sent.
 //! - **One key, one purpose.** Every key is derived from a secret with a label of its own, so no kind of token can stand
 //!   for another.
+//! - **A password that is tried counts as wrong until it was looked at**, in counters that all processes share; what is
+//!   refused for them is neither counted nor hashed.
 //! - **What was answered is on disk.** SQLite runs in WAL mode with `synchronous=FULL`; one thread writes, and the writes
 //!   that wait share a commit. PostgreSQL commits to disk by default. Where nobody can tell whether a commit arrived, a
 //!   retry is right in both cases.

@@ -2,13 +2,13 @@
 
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
-use crate::domain::id::FormId;
+use crate::domain::id::{DeviceId, FormId};
 use crate::domain::password::Password;
 use crate::domain::password_quality::Weakness;
 use crate::domain::user::{Email, FullName, User};
 use crate::session::{Authenticated, IssuedTokens, SessionError, Sessions, SignIn, announced, end_replaced};
-use crate::store::events;
 use crate::store::users::{self, Inserted};
+use crate::store::{events, throttle};
 
 /// Somebody's wish for an account.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Registration {
     pub keep: bool,
     /// The form that they sent: sent twice, it makes one account and begins one session.
     pub form: Option<FormId>,
+    /// The device that they are at: from now on, it is known.
+    pub device: DeviceId,
 }
 
 /// What came of it.
@@ -52,8 +54,8 @@ pub async fn register(
     held: &Authenticated,
     client: &Client,
 ) -> Result<RegistrationOutcome, SessionError> {
-    let Registration { full_name, email, password, may_be_first, keep, form } = wish;
-    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form };
+    let Registration { full_name, email, password, may_be_first, keep, form, device } = wish;
+    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form, device };
     let hash = match sessions.hash_chosen_password(password, full_name.as_str(), email.as_str()).await? {
         Ok(hash) => hash,
         Err(weakness) => return Ok(RegistrationOutcome::WeakPassword(weakness)),
@@ -73,6 +75,8 @@ pub async fn register(
         events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
         let ended = end_replaced(connection, &replaced, &from, now)?;
         let begun = recording.record(connection, draft.for_user(user.id), form, &from)?;
+        // What strangers tried while there was no account is not held against its owner.
+        throttle::succeeded(connection, &email, device, None, now)?;
         // As any process reads the row from now on.
         let user = User { last_login_at: Some(now), ..user };
         Ok((Ok((user, begun)), announced(&ended)))

@@ -30,6 +30,7 @@ pub(super) enum Purpose {
     FormToken,
     FirstSecret,
     FirstAccount,
+    KnownDevice,
 }
 
 impl Purpose {
@@ -42,6 +43,7 @@ impl Purpose {
             Self::FormToken => b"perennial form token v1",
             Self::FirstSecret => b"perennial first secret v1",
             Self::FirstAccount => b"perennial first account v1",
+            Self::KnownDevice => b"perennial known device v1",
         }
     }
 }
@@ -100,6 +102,7 @@ mod tests {
             Purpose::FormToken,
             Purpose::FirstSecret,
             Purpose::FirstAccount,
+            Purpose::KnownDevice,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -107,7 +110,7 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 14);
+        assert_eq!(keys.len(), 16);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 

@@ -32,6 +32,11 @@ impl SignedValues {
         Self::new(keys, state, Purpose::FormCookie)
     }
 
+    /// Prepares the keys of the cookie that names a device to the lockout.
+    pub fn for_known_device_cookie(keys: &KeyRing, state: &KeyState) -> Self {
+        Self::new(keys, state, Purpose::KnownDevice)
+    }
+
     fn new(keys: &KeyRing, state: &KeyState, purpose: Purpose) -> Self {
         Self { keys: PerKey::new::<64>(keys, state, purpose, |_, key| Key::from(key.as_slice())) }
     }
@@ -89,6 +94,7 @@ mod tests {
         assert_eq!(SignedValues::claimed(signed.as_bytes()), b"1.2.3");
         let (keys, state) = ring("a");
         assert!(SignedValues::for_form_cookie(&keys, &state).verify(&signed).is_none());
+        assert!(SignedValues::for_known_device_cookie(&keys, &state).verify(&signed).is_none());
     }
 
     #[test]

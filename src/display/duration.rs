@@ -14,6 +14,16 @@ pub fn exactly(duration: Duration) -> String {
     }
 }
 
+/// Says how long to wait, in whole units and never too short: `30 seconds`, `4 minutes`, `1 hour`.
+pub fn roughly(wait: Duration) -> String {
+    let seconds = wait.whole_seconds().max(1);
+    match seconds {
+        ..60 => counted(seconds, "second"),
+        60..3541 => counted((seconds + 59) / 60, "minute"),
+        _ => counted((seconds + 3599) / 3600, "hour"),
+    }
+}
+
 /// Says what is left as minutes and seconds, as the countdown shows it: `14m 3s`.
 pub fn countdown(left: Duration) -> String {
     let seconds = left.whole_seconds().max(0);
@@ -23,6 +33,22 @@ pub fn countdown(left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_waits_is_not_told_to_come_too_early() {
+        for (seconds, words) in [
+            (0, "1 second"),
+            (30, "30 seconds"),
+            (60, "1 minute"),
+            (61, "2 minutes"),
+            (3540, "59 minutes"),
+            (3541, "1 hour"),
+            (3600, "1 hour"),
+            (3601, "2 hours"),
+        ] {
+            assert_eq!(roughly(Duration::seconds(seconds)), words);
+        }
+    }
 
     #[test]
     fn settings_are_said_exactly() {

@@ -22,6 +22,8 @@ pub enum EventType {
     SessionRevoked,
     /// A refresh token was used a second time.
     RefreshTokenReplayed,
+    /// An account was locked after too many failed sign-ins.
+    AccountLocked,
     /// An account was made.
     Registered,
     /// A link to set a new password was asked for.
@@ -42,6 +44,7 @@ impl EventType {
             Self::SignedOut => "signed_out",
             Self::SessionRevoked => "session_revoked",
             Self::RefreshTokenReplayed => "refresh_token_replayed",
+            Self::AccountLocked => "account_locked",
             Self::Registered => "registered",
             Self::PasswordResetRequested => "password_reset_requested",
             Self::PasswordReset => "password_reset",

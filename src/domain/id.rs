@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::{Builder, Uuid};
 
@@ -94,6 +95,45 @@ impl FromStr for SessionId {
             return if canonical { Ok(Self { bytes: uuid.into_bytes(), compact: false }) } else { Err(InvalidId) };
         }
         Base64::parse(text).map(|Base64(bytes)| Self { bytes, compact: true })
+    }
+}
+
+/// Names one browser for the lockout, whoever signs in with it; it outlives its sign-ins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceId([u8; 16]);
+
+impl DeviceId {
+    /// Names a browser that has no name yet after the form that it sends: clicked twice, its button makes one name.
+    pub fn after(form: FormId) -> Self {
+        let digest = Sha256::new_with_prefix("device after form").chain_update(form.as_bytes()).finalize();
+        let mut name = [0; 16];
+        name.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        Self(name)
+    }
+
+    /// Returns the bytes of the name.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Base64(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceId")
+    }
+}
+
+impl FromStr for DeviceId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Base64::parse(text).map(|Base64(bytes)| Self(bytes))
     }
 }
 

@@ -17,10 +17,6 @@ pub mod public_url;
 pub mod rotation;
 pub mod session;
 pub mod signing_key;
-#[cfg_attr(
-    not(any(test, feature = "internals")),
-    expect(dead_code, reason = "the counters that these rules judge are not stored yet")
-)]
 pub mod throttle;
 pub mod token;
 pub mod user;

@@ -12,7 +12,7 @@ use crate::domain::clock::Clock;
 use crate::session::Sessions;
 use crate::store::{
     AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, mail_limits, outbox,
-    sessions, sign_in_forms,
+    sessions, sign_in_forms, throttle,
 };
 
 /// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
@@ -99,6 +99,7 @@ impl Retention {
         let (over, old_events, old_changes) = (reached - BEHIND, reached - self.events_kept, reached - CHANGES_KEPT);
         self.all(over, nothing_ahead, sign_in_forms::delete_older, &mut pause)?;
         self.all(over, nothing_ahead, mail_limits::delete_older, &mut pause)?;
+        self.all(over, nothing_ahead, throttle::delete_expired, &mut pause)?;
         Ok(Swept {
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
             tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,

@@ -140,3 +140,42 @@ pub fn password_changed(to: user::Email, notice: &PasswordChanged<'_>) -> Result
         html: PasswordChangedPage(notice).render()?,
     })
 }
+
+/// What the notice about a locked account tells: only what this server found out for itself.
+#[derive(Template, Debug, Clone)]
+#[template(path = "mail/account_locked.txt")]
+pub struct LockNotice<'a> {
+    /// When the account was locked.
+    pub at: TimeWords<'a>,
+    /// The address that the last wrong password came from, or words where there is none.
+    pub address: &'a str,
+    /// How long the lock lasts; none if it lasts until the owner signs in or sets a new password.
+    pub wait: Option<&'a str>,
+    /// The site.
+    pub site_url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/account_locked.html")]
+struct LockNoticePage<'a>(&'a LockNotice<'a>);
+
+impl<'a> Deref for LockNoticePage<'a> {
+    type Target = LockNotice<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+/// Writes the notice to a user that their account is locked, because too many wrong passwords were tried.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn lock_notice(to: user::Email, notice: &LockNotice<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "Your account is locked for now: too many wrong passwords".to_owned(),
+        text: notice.render()?,
+        html: LockNoticePage(notice).render()?,
+    })
+}

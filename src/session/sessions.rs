@@ -10,6 +10,7 @@ use super::error::SessionError;
 use super::identity_cache::IdentityCache;
 use super::last_seen::LastSeen;
 use super::node_state::NodeState;
+use super::turns::Turns;
 use crate::crypto::{AccessTokens, FirstSecrets, PasswordPool, RandomError, SignedValues};
 use crate::domain::clock::Clock;
 use crate::domain::id::SessionId;
@@ -56,6 +57,7 @@ pub struct Inner {
     pub(super) parts: SessionsParts,
     pub(super) cache: IdentityCache,
     pub(super) last_seen: LastSeen,
+    pub(super) turns: Turns,
     reissue_in_place: AtomicBool,
 }
 
@@ -76,6 +78,7 @@ impl Sessions {
         Ok(Self(Arc::new(Inner {
             cache: IdentityCache::new(parts.lifetimes.access)?,
             last_seen: LastSeen::default(),
+            turns: Turns::default(),
             reissue_in_place: AtomicBool::new(true),
             parts,
         })))

@@ -5,19 +5,19 @@ use time::OffsetDateTime;
 use super::authenticate::Authenticated;
 use super::end::{announced, end_replaced};
 use super::error::SessionError;
+use super::password_try::{PasswordOutcome, ProvenPassword, Throttled};
 use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
 use crate::crypto::Verification;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType, Theft};
-use crate::domain::id::{FormId, SessionId, UserId};
+use crate::domain::id::{DeviceId, FormId, SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::password_quality::Weakness;
 use crate::domain::rotation::decide;
 use crate::domain::session::Session;
 use crate::domain::token::RefreshToken;
 use crate::domain::user::{Email, User};
-use crate::store::changes::Change;
 use crate::store::{Connection, StoreError, events, sessions, sign_in_forms, users};
 
 /// Somebody's attempt to sign in.
@@ -31,6 +31,8 @@ pub struct SignIn {
     pub keep: bool,
     /// The form that they sent: sent twice, it begins one session.
     pub form: Option<FormId>,
+    /// The device that they are at: once they are in, it is known.
+    pub device: DeviceId,
 }
 
 /// What came of it.
@@ -45,6 +47,8 @@ pub enum SignInOutcome {
     },
     /// They are not; the answer does not say whether the account exists, is deactivated, or has another password.
     Refused,
+    /// Too many tries were wrong, and this one was not looked at.
+    Throttled(Throttled),
 }
 
 /// A session that was recorded, with what its first page shows.
@@ -52,9 +56,6 @@ pub(crate) type Recorded = (Begun, User, Option<Theft>);
 
 impl Sessions {
     /// Checks a password and begins a session; it ends the ones that the same browser still held.
-    ///
-    /// Every refusal costs one hash of the current cost: an unknown address, a wrong password, whatever its stored hash
-    /// costs, and an account that is not active. So time tells nobody which accounts exist.
     ///
     /// # Errors
     /// If the database or the password pool has no answer; nothing was begun.
@@ -64,50 +65,35 @@ impl Sessions {
         held: &Authenticated,
         client: &Client,
     ) -> Result<SignInOutcome, SessionError> {
-        let slot = self.parts.passwords.slot().await?;
-        let email = attempt.email.clone();
-        let found = self
-            .parts
-            .database
-            .read(move |connection| match &email {
-                Some(email) => users::find_with_password(connection, email),
-                None => Ok(None),
-            })
-            .await?;
-        let (user, stored) = found.unzip();
-        let active = user.as_ref().filter(|user| user.is_active);
-        let own = active.map(|user| self.own_words(&user.full_name, &user.email));
-        let (verification, weakness) = slot.verify_and_judge(attempt.password.clone(), stored.clone(), own).await?;
-        let (Some(user), Some(mut stored)) = (user, stored) else {
-            return self.refuse(None, "unknown_account", client).await;
+        let SignIn { email, password, keep, form, device } = attempt;
+        let proven = match self.try_password(email, password, device, client).await? {
+            PasswordOutcome::Right(proven) => proven,
+            PasswordOutcome::Refused => return Ok(SignInOutcome::Refused),
+            PasswordOutcome::Throttled(throttled) => return Ok(SignInOutcome::Throttled(throttled)),
         };
-        match verification {
-            Verification::Wrong => return self.refuse(Some(&user), "wrong_password", client).await,
-            Verification::Right | Verification::RightButOutdated if !user.is_active => {
-                return self.refuse(Some(&user), "deactivated", client).await;
-            }
-            Verification::Right => {}
-            Verification::RightButOutdated => stored = self.renew_hash(user.id, attempt.password, stored).await?,
-        }
         let now = self.now();
         let replaced = self.opening(held, now).await?;
-        let begun = self.draft(attempt.keep, attempt.form, client, now)?.for_user(user.id);
-        let recorded = self.record_after_password(begun, stored, attempt.form, replaced, client.clone(), now).await?;
-        match recorded {
+        let begun = self.draft(keep, form, client, now)?.for_user(proven.user.id);
+        let recorded =
+            self.record_after_password(begun, ProvenPassword::clone(&proven), form, replaced, client.clone(), now);
+        match recorded.await? {
             Some((begun, user, theft)) => {
                 let tokens = self.first_tokens(&begun, user, theft)?;
-                Ok(SignInOutcome::SignedIn { tokens, weakness })
+                Ok(SignInOutcome::SignedIn { tokens, weakness: proven.weakness })
             }
-            None => self.refuse(Some(&user), "changed_meanwhile", client).await,
+            None => {
+                self.refuse_outdated(&proven, client).await?;
+                Ok(SignInOutcome::Refused)
+            }
         }
     }
 
-    /// Records the session of a user whose password was verified against `hash`; nothing if that, or their account, has
-    /// changed while it was hashed.
+    /// Records the session of a user whose password was right; nothing if that, or their account, has changed while it was
+    /// hashed.
     async fn record_after_password(
         &self,
         begun: Begun,
-        hash: String,
+        proven: ProvenPassword,
         form: Option<FormId>,
         replaced: Vec<SessionId>,
         client: Client,
@@ -117,11 +103,12 @@ impl Sessions {
         self.write(move |connection| {
             let user = begun.session.user_id;
             let locked = users::lock_row(connection, user)?;
-            if !locked.is_some_and(|user| user.is_active && user.password_hash == hash) {
+            if !locked.is_some_and(|user| user.is_active && user.password_hash == proven.hash) {
                 return Ok((None, Vec::new()));
             }
             let ended = end_replaced(connection, &replaced, &client, now)?;
             let begun = sessions.record(connection, begun, form, &client)?;
+            proven.succeeded(connection, now)?;
             let found = Self::find_with_theft(connection, begun.session.id, now)?;
             Ok((found.map(|(_, user, theft)| (begun, user, theft)), announced(&ended)))
         })
@@ -218,22 +205,13 @@ impl Sessions {
         Ok(opening)
     }
 
-    async fn refuse(
-        &self,
-        user: Option<&User>,
-        reason: &'static str,
-        client: &Client,
-    ) -> Result<SignInOutcome, SessionError> {
-        // What is no account's address may be a password that was typed into the wrong field.
-        let email = user.map(|user| &*user.email);
-        tracing::warn!(address = client.address_text(), reason, email, "a sign-in was refused");
-        let event = Event::new(EventType::SignInFailed, user.map(|user| user.id), client, self.now()).because(reason);
-        self.write(move |connection| Ok((events::insert(connection, &event)?, Vec::<Change>::new()))).await?;
-        Ok(SignInOutcome::Refused)
-    }
-
     /// Replaces a hash of another cost or scheme, now that the password is known to be right; returns the one that stands.
-    async fn renew_hash(&self, user: UserId, password: Password, old: String) -> Result<String, SessionError> {
+    pub(super) async fn renew_hash(
+        &self,
+        user: UserId,
+        password: Password,
+        old: String,
+    ) -> Result<String, SessionError> {
         let new = self.parts.passwords.hash(password).await?;
         let next = new.clone();
         let replaced = self.write(move |connection| {

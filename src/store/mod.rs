@@ -34,6 +34,7 @@ mod sqlite;
 mod storage;
 mod swap;
 mod tables;
+pub mod throttle;
 mod times;
 mod transaction;
 pub mod url;

@@ -137,6 +137,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    throttle_counters (key_hash) {
+        key_hash -> Binary,
+        account_hash -> Nullable<Binary>,
+        tries -> BigInt,
+        counted_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     tolerated_migrations (version) {
         version -> Text,
         known -> Text,
@@ -175,6 +185,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     sign_in_forms,
     signing_key,
+    throttle_counters,
     tolerated_migrations,
     users
 );

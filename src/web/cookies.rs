@@ -10,7 +10,7 @@ use memchr::memchr;
 use time::{Duration, OffsetDateTime};
 
 use crate::crypto::SignedValues;
-use crate::domain::id::{FormId, SessionId};
+use crate::domain::id::{DeviceId, FormId, SessionId};
 use crate::domain::mail_token::{MailToken, RESET_LIFE};
 use crate::session::{IssuedTokens, Presented, SolePair};
 use crate::web::notice::Notice;
@@ -22,6 +22,10 @@ const CANDIDATES: usize = 180;
 /// Tokens of links that are looked at: each costs a look into the database. Only plain HTTP lets others plant any.
 const RESET_CANDIDATES: usize = 8;
 
+/// How long a device is known after its last sign-in: an owner who comes back after a long absence is the one whom a lock
+/// would meet.
+const DEVICE_KEPT: Duration = Duration::days(365);
+
 /// The names of the cookies of this origin, and how they are set.
 #[derive(Debug, Clone)]
 pub(crate) struct CookieJar {
@@ -30,6 +34,7 @@ pub(crate) struct CookieJar {
     refresh: &'static str,
     form: &'static str,
     password_reset: &'static str,
+    device: &'static str,
 }
 
 /// A browser that is not signed in, and what a page has still to tell its user.
@@ -84,12 +89,18 @@ impl CookieJar {
     /// Names the cookies: with an https origin, the `__Host-` prefix keeps other hosts and plain HTTP from setting them
     /// (RFC 6265bis section 4.1.3.2).
     pub(crate) fn new(secure: bool) -> Self {
-        let [access, refresh, form, password_reset] = if secure {
-            ["__Host-access_token", "__Host-keep_signed_in", "__Host-form", "__Host-password_reset"]
+        let [access, refresh, form, password_reset, device] = if secure {
+            [
+                "__Host-access_token",
+                "__Host-keep_signed_in",
+                "__Host-form",
+                "__Host-password_reset",
+                "__Host-known_device",
+            ]
         } else {
-            ["access_token", "keep_signed_in", "form", "password_reset"]
+            ["access_token", "keep_signed_in", "form", "password_reset", "known_device"]
         };
-        Self { secure, access, refresh, form, password_reset }
+        Self { secure, access, refresh, form, password_reset, device }
     }
 
     /// Reads the cookies that sign in.
@@ -144,6 +155,22 @@ impl CookieJar {
     /// Reads the value of a form cookie, if we signed it.
     pub(crate) fn verified_form(value: &[u8], signed: &SignedValues) -> Option<FormCookie> {
         FormCookie::decode(&signed.verify(std::str::from_utf8(value).ok()?)?)
+    }
+
+    /// Reads the cookie that names the device: the first that we signed.
+    pub(crate) fn device(&self, headers: &HeaderMap, signed: &SignedValues) -> Option<DeviceId> {
+        pairs(headers)
+            .filter(|(name, _)| *name == self.device.as_bytes())
+            .take(CANDIDATES)
+            .find_map(|(_, value)| signed.verify(std::str::from_utf8(value).ok()?)?.parse().ok())
+    }
+
+    /// Writes the cookie that names the device, for as long as the accounts know it.
+    pub(crate) fn set_device(&self, headers: &mut HeaderMap, device: DeviceId, signed: &SignedValues) {
+        match signed.sign(&device.to_string()) {
+            Ok(value) => self.append(headers, self.device, &value, Some(DEVICE_KEPT)),
+            Err(error) => tracing::warn!(%error, "an answer went out without the cookie that names its device"),
+        }
     }
 
     /// Writes the cookies of a session that began or was renewed.

@@ -5,6 +5,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use time::Duration;
 
 use crate::crypto::{HashError, IssueError, NoSigningKey};
 use crate::session::SessionError;
@@ -53,6 +54,8 @@ pub enum WebError {
     Unavailable(SessionError),
     /// The password pool's queue is full.
     Busy,
+    /// Something that was tried too often; there is room again after so long.
+    TooManyTries(Duration),
     /// A fault of ours; the source goes to the log and never to a page.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -96,6 +99,12 @@ impl From<SessionError> for WebError {
     }
 }
 
+/// Returns a wait as `Retry-After` has it: whole seconds, and never too few (RFC 9110 section 10.2.3).
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let part = i64::from(wait.subsec_nanoseconds() > 0);
+    u64::try_from(wait.whole_seconds().saturating_add(part)).unwrap_or_default().max(1)
+}
+
 impl From<NoSigningKey> for WebError {
     fn from(error: NoSigningKey) -> Self {
         Self::Unavailable(error.into())
@@ -122,6 +131,7 @@ impl ResponseError for WebError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,6 +154,9 @@ impl ResponseError for WebError {
             }
             Self::Unavailable(_) | Self::Busy => {
                 response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+            }
+            Self::TooManyTries(wait) => {
+                response.insert_header((RETRY_AFTER, whole_seconds(*wait)));
             }
             _ => {}
         }

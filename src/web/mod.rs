@@ -19,6 +19,7 @@ mod routes;
 mod site;
 mod static_files;
 mod static_folder;
+mod throttle;
 mod trusted_proxies;
 
 pub use error::WebError;

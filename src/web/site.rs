@@ -26,6 +26,8 @@ pub struct SiteParts {
     pub form_tokens: FormTokens,
     /// The signature of the form cookie.
     pub form_cookie: SignedValues,
+    /// The signature of the cookie that names a device.
+    pub device_cookie: SignedValues,
     /// The one origin.
     pub public_url: PublicUrl,
     /// Whether strangers may make an account.
@@ -53,6 +55,7 @@ pub struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
     pub(crate) form_cookie: SignedValues,
+    pub(crate) device_cookie: SignedValues,
     pub(crate) jar: CookieJar,
     pub(crate) assets: Assets,
     pub(crate) public_url: PublicUrl,
@@ -81,6 +84,7 @@ impl Site {
             sessions: parts.sessions,
             form_tokens: parts.form_tokens,
             form_cookie: parts.form_cookie,
+            device_cookie: parts.device_cookie,
             jar: CookieJar::new(parts.public_url.is_secure()),
             assets,
             public_url: parts.public_url,

@@ -12,7 +12,8 @@ use crate::support::patience::let_pass;
 use crate::support::server::{Launch, empty_folder};
 use crate::support::{Answer, Browser, EMAIL, NAME, PASSWORD, Rows, TestApp};
 
-const BOTH: [&str; 2] = ["access_token", "keep_signed_in"];
+/// The cookies of a sign-in: that of the device outlives it.
+const ALL: [&str; 3] = ["known_device", "access_token", "keep_signed_in"];
 
 /// Longer than a second click takes to come: the window of the sign-in that the first one began.
 const PAST_WINDOW: Duration = Duration::seconds(121);
@@ -43,7 +44,7 @@ fn refresh(answer: &Answer) -> String {
 
 fn assert_signs_in(answer: &Answer) {
     assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/dashboard"), "{}", answer.body());
-    assert_eq!(answer.set(), BOTH);
+    assert_eq!(answer.set(), ALL);
 }
 
 /// Asserts that there is one account and one sign-in that lives.

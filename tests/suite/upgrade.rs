@@ -21,7 +21,12 @@ const CONTRACTION: &str = "\
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000002', '20991231000001');";
 
 /// The migrations that the version before lacks, by their numbers, the newest first, and how to take each back.
-const LACKING: [(&str, &str, &str); 2] = [
+const LACKING: [(&str, &str, &str); 3] = [
+    (
+        "20261121000005",
+        include_str!("../../migrations/sqlite/2026-11-21-000005_throttle/down.sql"),
+        include_str!("../../migrations/postgres/2026-11-21-000005_throttle/down.sql"),
+    ),
     (
         "20261121000004",
         include_str!("../../migrations/sqlite/2026-11-21-000004_limits_and_notices/down.sql"),

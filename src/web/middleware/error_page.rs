@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 
+use crate::display::duration::roughly;
 use crate::web::error::WebError;
 use crate::web::fault_log::lost_answer;
 use crate::web::pages::{ErrorPage, Layout};
@@ -90,6 +91,10 @@ fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {
         ),
         Some(WebError::BadRequest(what)) => {
             say("This request cannot be understood", what, "Go back, reload the page and try again.", HOME)
+        }
+        Some(WebError::TooManyTries(wait)) => {
+            let next = format!("Try again in {}.", roughly(*wait));
+            say("Too many tries", "This was tried too often in a short time, so nothing was changed.", &next, HOME)
         }
         Some(WebError::Busy) => say(
             "Too many people are signing in",

@@ -1,6 +1,7 @@
 //! `/login`.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
@@ -10,17 +11,24 @@ use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
 use crate::domain::session::EndReason;
-use crate::session::{Ended, SignIn, SignInOutcome, Tombstone};
-use crate::web::error::WebError;
+use crate::session::{Ended, SignIn, SignInOutcome, Throttled, Tombstone};
+use crate::web::error::{WebError, whole_seconds};
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
 use crate::web::local_path::LocalPath;
 use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
+use crate::web::throttle;
 
 /// What a refused sign-in is told, whatever the reason (OWASP Authentication Cheat Sheet, "Authentication responses").
 const REFUSED: &str = "Invalid email or password.";
+
+/// What a locked account is told, and whoever asks for one that is not there.
+const LOCKED: &str = "Account temporarily locked. Please try again later.";
+
+/// What is told where too many tries came from one client address, or from everywhere.
+const TOO_MANY: &str = "Too many tries to sign in. Please try again later.";
 
 #[derive(Template)]
 #[template(path = "pages/login.html")]
@@ -33,6 +41,8 @@ struct LoginPage<'a> {
     next: &'a str,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
+    /// When to try again, of whoever tried too often.
+    again: Option<Again>,
     ended: Option<EndNotice>,
     registration_open: bool,
 }
@@ -45,6 +55,14 @@ struct EndNotice {
     alarm: bool,
 }
 
+/// How whoever tried too often gets in after all.
+struct Again {
+    /// When the next try is looked at; none where waiting does not help.
+    at: Option<DisplayTime>,
+    /// Whether a device that the account knows could sign in at once.
+    known_device: bool,
+}
+
 /// What the form comes back with.
 #[derive(Default)]
 struct Filled<'a> {
@@ -53,6 +71,7 @@ struct Filled<'a> {
     next: &'a str,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
+    again: Option<Again>,
     ended: Option<EndNotice>,
 }
 
@@ -123,16 +142,39 @@ pub(crate) async fn post(
         }
     };
     let form_id = auth.form().map(|form| form.id);
-    let attempt = SignIn { email: filled.email.parse().ok(), password, keep: filled.keep, form: form_id };
+    let (email, device) = (filled.email.parse().ok(), throttle::device(&request, &site, &auth)?);
+    let attempt = SignIn { email, password, keep: filled.keep, form: form_id, device };
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn { tokens, weakness } => {
             let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);
-            Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(see_other(next)))
+            let response = throttle::remember(&site, device, see_other(next));
+            Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(response))
         }
+        SignInOutcome::Throttled(throttled) => refuse_throttled(throttled, &request, &site, &auth, filled),
         SignInOutcome::Refused => {
             page(&request, &site, &auth, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })
         }
     }
+}
+
+/// Answers a try that is not looked at: alike whether there is such an account.
+fn refuse_throttled(
+    throttled: Throttled,
+    request: &HttpRequest,
+    site: &Site,
+    auth: &RequestAuth,
+    filled: Filled<'_>,
+) -> Result<HttpResponse, WebError> {
+    let (status, failure) = match throttled {
+        Throttled::Locked(_) | Throttled::LockedForStrangers => (StatusCode::FORBIDDEN, LOCKED),
+        Throttled::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY),
+    };
+    let helps = throttled != Throttled::LockedForStrangers;
+    let at = helps.then(|| DisplayTime::of_end(auth.now() + throttled.wait(), auth.now()));
+    let again = Some(Again { at, known_device: status == StatusCode::FORBIDDEN });
+    let mut response = page(request, site, auth, status, Filled { failure: Some(failure), again, ..filled })?;
+    response.headers_mut().insert(RETRY_AFTER, whole_seconds(throttled.wait()).into());
+    Ok(response)
 }
 
 fn page(
@@ -151,6 +193,7 @@ fn page(
         next: filled.next,
         problems: filled.problems,
         failure: filled.failure,
+        again: filled.again,
         ended: filled.ended,
         registration_open: site.registration_open,
     };

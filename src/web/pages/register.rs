@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::layout::Layout;
 use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
 use crate::accounts::{self, RegistrationOutcome};
-use crate::domain::id::FormId;
+use crate::domain::id::{DeviceId, FormId};
 use crate::domain::password::Password;
 use crate::domain::user::{Email, FullName, InvalidEmail};
 use crate::web::error::WebError;
@@ -17,6 +17,7 @@ use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
+use crate::web::throttle;
 
 #[derive(Template)]
 #[template(path = "pages/register.html")]
@@ -84,6 +85,7 @@ pub(crate) async fn post(
     }
     refuse_closed(&site)?;
     let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
+    throttle::count_form(&site, "/register", &client).await?;
     let typed = form.take("password");
     let filled = Filled {
         full_name: form.get("full_name"),
@@ -98,7 +100,8 @@ pub(crate) async fn post(
         return Err(WebError::FirstAccountLink);
     }
     let form_id = auth.form().map(|form| form.id);
-    let wish = match parse(&filled, typed, site.password_min_length, form_id) {
+    let device = throttle::device(&request, &site, &auth)?;
+    let wish = match parse(&filled, typed, site.password_min_length, form_id, device) {
         Ok(wish) => accounts::Registration { may_be_first, ..wish },
         Err(problems) => {
             return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
@@ -106,7 +109,8 @@ pub(crate) async fn post(
     };
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => {
-            Ok(AuthChange::SignedIn(tokens, None).attach(see_other("/dashboard")))
+            let response = throttle::remember(&site, device, see_other("/dashboard"));
+            Ok(AuthChange::SignedIn(tokens, None).attach(response))
         }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
         RegistrationOutcome::WeakPassword(weakness) => {
@@ -137,13 +141,15 @@ fn parse(
     password: Zeroizing<String>,
     minimum: usize,
     form: Option<FormId>,
+    device: DeviceId,
 ) -> Result<accounts::Registration, Vec<Problem>> {
     let full_name = filled.full_name.parse::<FullName>();
     let email = filled.email.parse::<Email>();
     let password = Password::new(password, minimum);
     match (full_name, email, password) {
         (Ok(full_name), Ok(email), Ok(password)) => {
-            Ok(accounts::Registration { full_name, email, password, may_be_first: false, keep: filled.keep, form })
+            let keep = filled.keep;
+            Ok(accounts::Registration { full_name, email, password, may_be_first: false, keep, form, device })
         }
         (full_name, email, password) => {
             let problem = |field, error: Option<String>| error.map(|message| Problem { field, message });

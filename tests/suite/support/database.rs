@@ -68,6 +68,7 @@ pub fn everything_stored(folder: &Path) -> Vec<u8> {
             "dropped_keys",
             "outbox",
             "sign_in_forms",
+            "throttle_counters",
         ];
         let text = |table| format!("SELECT coalesce(string_agg(row::text, ' '), '') FROM {table} AS row");
         return tables.iter().flat_map(|table| rows.text(&text(table)).into_bytes()).collect();

@@ -12,6 +12,7 @@ pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod firefox;
+pub(crate) mod guesses;
 pub(crate) mod patience;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;

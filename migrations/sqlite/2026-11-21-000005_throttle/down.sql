@@ -1,0 +1,2 @@
+DELETE FROM tolerated_migrations WHERE version = '20261121000005';
+DROP TABLE throttle_counters;
