@@ -24,6 +24,8 @@ pub enum EventType {
     RefreshTokenReplayed,
     /// An account was locked after too many failed sign-ins.
     AccountLocked,
+    /// Somebody at the command line ended the lock of an account.
+    AccountUnlocked,
     /// An account was made.
     Registered,
     /// A link to set a new password was asked for.
@@ -45,6 +47,7 @@ impl EventType {
             Self::SessionRevoked => "session_revoked",
             Self::RefreshTokenReplayed => "refresh_token_replayed",
             Self::AccountLocked => "account_locked",
+            Self::AccountUnlocked => "account_unlocked",
             Self::Registered => "registered",
             Self::PasswordResetRequested => "password_reset_requested",
             Self::PasswordReset => "password_reset",

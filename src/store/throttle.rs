@@ -184,6 +184,20 @@ pub fn succeeded(
     Ok(())
 }
 
+/// Resets the counters of an account and those of the devices that it knows; returns whether anything was counted.
+///
+/// A new password and an operator's word call for it: from then on, the next try is the first.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn clear(connection: &mut Connection, email: &Email, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let account = account_key(email);
+    let devices = throttle_counters::table.filter(throttle_counters::account_hash.eq(&account));
+    let spent = devices.filter(throttle_counters::tries.gt(0));
+    let devices = diesel::update(spent).set(throttle_counters::tries.eq(0)).execute(connection)?;
+    Ok(reset(connection, &account, now)? || devices > 0)
+}
+
 /// Counts a form of a kind that strangers may send by the client address, or returns when the next one may be sent.
 ///
 /// # Errors

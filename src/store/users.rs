@@ -176,6 +176,14 @@ pub fn find_with_password(connection: &mut Connection, email: &Email) -> Result<
     row.map(|(user, hash)| Ok((user.try_into()?, hash))).transpose()
 }
 
+/// Returns the e-mail address of an account.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn email_of(connection: &mut Connection, user: UserId) -> Result<Option<String>, StoreError> {
+    Ok(users::table.find(user.0).select(users::email).get_result(connection).optional()?)
+}
+
 /// Writes down that a user signed in, and keeps when they did so before.
 ///
 /// # Errors

@@ -76,6 +76,7 @@ mod theft;
 mod throttling;
 mod tidy;
 mod unit_file;
+mod unlock;
 mod upgrade;
 mod user_import;
 mod user_commands;

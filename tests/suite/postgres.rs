@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 51] = [
+const SUBJECTS: [&str; 52] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -59,6 +59,7 @@ const SUBJECTS: [&str; 51] = [
     "stopped::",
     "theft::",
     "throttling::",
+    "unlock::",
     "upgrade::",
     "user_import::",
     "user_commands::",

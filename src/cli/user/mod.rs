@@ -2,6 +2,7 @@
 
 mod import;
 mod reset_link;
+mod unlock;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,12 @@ pub(super) enum UserCommand {
         #[arg(value_name = "USER")]
         user: String,
     },
+    /// End the lock of an account after too many wrong passwords, its own devices' included
+    Unlock {
+        /// The number of the account, or its email address
+        #[arg(value_name = "USER")]
+        user: String,
+    },
 }
 
 /// Carries a command out.
@@ -36,5 +43,6 @@ pub(super) fn run(settings: &Settings, command: &UserCommand) -> Result<(), Fail
     match command {
         UserCommand::Import { file, skip_invalid } => import::run(settings, file, *skip_invalid),
         UserCommand::ResetLink { user } => reset_link::run(settings, user),
+        UserCommand::Unlock { user } => unlock::run(settings, user),
     }
 }

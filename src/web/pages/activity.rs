@@ -106,6 +106,7 @@ fn words(kind: &str, reason: &str) -> (String, bool) {
         ("session_revoked", _) => ("You ended a sign-in on another device", false),
         ("refresh_token_replayed", _) => ("A copy of a sign-in was used; that sign-in was ended", true),
         ("account_locked", _) => ("The account was locked for a while after too many tries", true),
+        ("account_unlocked", _) => ("The lock of the account was ended by whoever runs this site", false),
         ("registered", _) => ("You made this account", false),
         ("password_changed", "password_reset") => ("Your password was changed by a mailed link", true),
         ("password_changed", _) => ("You changed your password", false),
