@@ -6,12 +6,10 @@ use zeroize::Zeroizing;
 use super::reset_password::url;
 use crate::crypto::random_bytes;
 use crate::domain::event::{Event, EventType};
-use crate::domain::id::UserId;
 use crate::domain::mail_token::MailToken;
 use crate::domain::public_url::PublicUrl;
-use crate::domain::user::{Email, User};
 use crate::session::SessionError;
-use crate::store::{Connection, Database, StoreError, auth_tokens, events, users};
+use crate::store::{Database, auth_tokens, events, users};
 
 /// What came of the wish for a link.
 pub enum LinkByHand {
@@ -36,7 +34,7 @@ pub fn make_link(
     let token = MailToken::from_bytes(random_bytes()?);
     let (url, named) = (Zeroizing::new(url(public_url, &token)), named.to_owned());
     Ok(database.write_blocking(move |connection| {
-        let Some(user) = find(connection, &named)? else { return Ok(LinkByHand::NotFound) };
+        let Some(user) = users::find_named(connection, &named)? else { return Ok(LinkByHand::NotFound) };
         if !users::lock_row(connection, user.id)?.is_some_and(|user| user.is_active) {
             return Ok(LinkByHand::Deactivated);
         }
@@ -45,14 +43,4 @@ pub fn make_link(
         events::insert(connection, &event)?;
         Ok(LinkByHand::Made(url))
     })?)
-}
-
-fn find(connection: &mut Connection, named: &str) -> Result<Option<User>, StoreError> {
-    if let Ok(number) = named.parse() {
-        return users::find(connection, UserId(number));
-    }
-    match named.parse::<Email>() {
-        Ok(email) => users::find_by_email(connection, &email),
-        Err(_) => Ok(None),
-    }
 }

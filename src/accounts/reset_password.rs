@@ -22,7 +22,7 @@ use crate::mail::{self, MailError};
 use crate::session::{SessionError, Sessions, announced};
 use crate::store::outbox::{self, NewMail};
 use crate::store::sessions::{self, Which};
-use crate::store::{Connection, StoreError, auth_tokens, events, users};
+use crate::store::{Connection, StoreError, auth_tokens, events, throttle, users};
 
 /// How long it is of use to tell somebody that their password was changed.
 const NOTICE_LIFE: Duration = Duration::days(2);
@@ -151,6 +151,7 @@ pub async fn reset_password(
     let now = sessions.now();
     let notice = changed_mail(&user, sessions.public_url(), client, now);
     let (client, owner, address) = (client.clone(), user.id, client.address_text());
+    let email = user.email.parse::<Email>().ok();
     let outcome = sessions
         .write(move |connection| {
             // Before anything else of theirs: so no session begins beside the end of all, and no other link is made.
@@ -160,6 +161,10 @@ pub async fn reset_password(
                 return Ok((ResetOutcome::DeadLink, Vec::new()));
             }
             users::set_password_hash(connection, owner, &hash)?;
+            if let Some(email) = &email {
+                // Whoever locked the account out guessed at a password that is gone.
+                throttle::clear(connection, email, now)?;
+            }
             let because = EndReason::PasswordChanged;
             let end = Event::of_end(because, owner, &client, now);
             let ended = sessions::end(connection, &Which::All { spared: None }, because, &end)?;

@@ -176,12 +176,18 @@ pub fn find_with_password(connection: &mut Connection, email: &Email) -> Result<
     row.map(|(user, hash)| Ok((user.try_into()?, hash))).transpose()
 }
 
-/// Returns the e-mail address of an account.
+/// Returns the user whom an operator names, by number or by address.
 ///
 /// # Errors
 /// If the database cannot read.
-pub fn email_of(connection: &mut Connection, user: UserId) -> Result<Option<String>, StoreError> {
-    Ok(users::table.find(user.0).select(users::email).get_result(connection).optional()?)
+pub fn find_named(connection: &mut Connection, named: &str) -> Result<Option<User>, StoreError> {
+    if let Ok(number) = named.parse() {
+        return find(connection, UserId(number));
+    }
+    match named.parse::<Email>() {
+        Ok(email) => find_by_email(connection, &email),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Writes down that a user signed in, and keeps when they did so before.

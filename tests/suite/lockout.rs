@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use time::Duration;
 
 use crate::support::guesses::{LOCKED, fail, is_locked, register, retry_after, stranger, try_to_sign_in, with_account};
+use crate::support::reset::{NEW_PASSWORD, fresh_link, open, set_password};
 use crate::support::{EMAIL, NAME, PASSWORD, TestApp};
 
 /// An address that has no account, as long as that of one.
@@ -235,4 +236,15 @@ async fn no_address_of_a_stranger_is_stored() {
     fail(&app, NOBODY, 5).await;
     let stored = String::from_utf8_lossy(&crate::support::everything_stored(&app.folder())).into_owned();
     assert!(!stored.contains("hunter2") && !stored.contains(NOBODY));
+}
+
+#[actix_web::test]
+async fn a_new_password_by_a_mailed_link_ends_every_lock() {
+    let app = with_account().await;
+    fail(&app, EMAIL, 5).await;
+    is_locked(&app, EMAIL, PASSWORD).await;
+    let owner = stranger(&app, 7);
+    open(&owner, &fresh_link(&app, EMAIL).await).await;
+    assert_eq!(set_password(&owner, NEW_PASSWORD).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(try_to_sign_in(&stranger(&app, 8), EMAIL, NEW_PASSWORD).await.status, StatusCode::SEE_OTHER);
 }

@@ -27,8 +27,8 @@ async fn an_operator_unlocks_an_account_by_its_number_or_address() {
         assert_eq!(finished.code(), Some(0), "{finished:?}");
         assert_eq!(finished.stdout, "Unlocked ada@example.org: the next try to sign in is the first\n");
         let events = app.rows().events_of("account_unlocked");
-        let reasons: Vec<_> = events.iter().map(|event| (event.user_id, event.detail("reason"))).collect();
-        assert_eq!(reasons, vec![(Some(1), "command line".to_owned()); locks]);
+        let by: Vec<_> = events.iter().map(|event| (event.user_id, event.detail("by"))).collect();
+        assert_eq!(by, vec![(Some(1), "command line".to_owned()); locks]);
         assert_eq!(
             try_to_sign_in(&owner, EMAIL, "x").await.status,
             StatusCode::UNAUTHORIZED,
@@ -48,5 +48,5 @@ async fn an_operator_unlocks_an_account_by_its_number_or_address() {
         let finished = unlock(&app, unknown);
         assert_ne!(finished.code(), Some(0), "{finished:?}");
     }
-    assert!(unlock(&app, "eve@example.org").complaint().contains("there is no account eve@example.org"));
+    assert!(unlock(&app, "eve@example.org").complaint().contains("there is no user"));
 }

@@ -39,10 +39,7 @@ fn a_link_on_the_command_line_sets_a_password_where_there_is_no_mail() {
     assert_eq!((sign_in(PASSWORD), sign_in(NEW_PASSWORD)), (401, 303));
     let asked = Rows::of(folder.path()).events_of("password_reset_requested");
     assert_eq!(asked.len(), 2);
-    assert!(
-        asked.iter().all(|event| event.user_id == Some(1) && event.detail("by") == "command line"),
-        "{asked:?}"
-    );
+    assert!(asked.iter().all(|event| event.user_id == Some(1) && event.detail("by") == "command line"), "{asked:?}");
     owner.submit("/login", "/login", &[("email", "ada@example.org"), ("password", NEW_PASSWORD)]);
     let activity = owner.get("/activity").unwrap().body;
     assert!(activity.contains("A link for a new password was made"), "{activity}");

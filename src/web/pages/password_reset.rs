@@ -16,6 +16,7 @@ use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
+use crate::web::throttle;
 
 /// When every request for a link is answered: whether there was a mail to write takes some milliseconds more or less, and
 /// nobody who counts them may learn from that which accounts exist.
@@ -57,6 +58,7 @@ pub(crate) async fn post(
     ClientInfo(client): ClientInfo,
     form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
+    throttle::count_form(&site, "/password-reset", &client).await?;
     let typed = form.get("email");
     let email = match typed.parse::<Email>() {
         Ok(email) => email,
