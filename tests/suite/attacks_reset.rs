@@ -241,11 +241,30 @@ async fn a_form_from_elsewhere_resets_nothing() {
     }
     assert_eq!((app.mail().len(), app.rows().count_events("password_reset")), (1, 0));
     assert!(opens(&app, EMAIL, PASSWORD).await);
-    let fields = [("email", "grace@example.org"), ("user_id", "2"), ("role", "admin"), ("form_token", &token)];
+    let fields = [("user_id", "2"), ("id", "2"), ("token", "x"), ("is_active", "false"), ("form_token", &token)];
     let grace = [("full_name", "Grace"), ("email", "grace@example.org"), ("password", PASSWORD)];
     app.browser().submit("/register", "/register", &grace).await;
     visitor.post(NEW, &[&fields[..], &[("password", NEW_PASSWORD)]].concat()).await;
     assert!(opens(&app, "grace@example.org", PASSWORD).await && opens(&app, EMAIL, NEW_PASSWORD).await);
+}
+
+#[actix_web::test]
+async fn a_link_that_is_opened_in_another_tab_sets_no_password_but_that_of_its_own_form() {
+    let app = TestApp::start().await;
+    app.signed_in().await;
+    let grace = [("full_name", "Grace"), ("email", "grace@example.org"), ("password", PASSWORD)];
+    app.browser().submit("/register", "/register", &grace).await;
+    let victim = app.browser();
+    let form = open(&victim, &fresh_link(&app, EMAIL).await).await;
+    assert!(form.says("<input type=\"email\" name=\"email\" value=\"ada@example.org\""), "{}", form.body());
+    let token = victim.token(NEW, NEW).await;
+    victim.get(&fresh_link(&app, "grace@example.org").await).await;
+    let fields = [("email", EMAIL), ("password", NEW_PASSWORD), ("form_token", &token)];
+    let sent = victim.post(NEW, &fields).await;
+    assert_eq!((sent.status, sent.says(DEAD)), (StatusCode::GONE, true));
+    for email in [EMAIL, "grace@example.org"] {
+        assert!(opens(&app, email, PASSWORD).await && !opens(&app, email, NEW_PASSWORD).await, "{email}");
+    }
 }
 
 #[actix_web::test]

@@ -116,7 +116,7 @@ fn requests_are_logged_one_line_each_where_that_is_wanted() {
             format!("{} {} {}", line["method"].as_str().unwrap(), line["path"].as_str().unwrap(), line["status"])
         })
         .collect();
-    assert_eq!(told, ["GET /login 200", "GET /password-reset/… 404", "POST /logout 303", "GET /healthz 200"]);
+    assert_eq!(told, ["GET /login 200", "GET /password-reset/… 410", "POST /logout 303", "GET /healthz 200"]);
     for line in &lines {
         assert_eq!(line["address"], "203.0.113.7", "{line}");
         let milliseconds = line["milliseconds"].as_f64().unwrap();

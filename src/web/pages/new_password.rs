@@ -69,8 +69,11 @@ pub(crate) async fn post(
     ClientInfo(client): ClientInfo,
     mut form: SubmittedForm,
 ) -> Result<HttpResponse, WebError> {
-    // Before anything is hashed.
-    let Some(link) = live_link(&request, &site).await? else { return dead(&site, &auth) };
+    // Before anything is hashed. A link of another account, opened in another tab since, has taken the place of the cookie:
+    // nobody's password is set but that of the account that the form named.
+    let named = form.get("email");
+    let link = live_link(&request, &site).await?.filter(|link| named.is_empty() || named == &*link.user.email);
+    let Some(link) = link else { return dead(&site, &auth) };
     let password = match Password::new(form.take("password"), site.password_min_length) {
         Ok(password) => password,
         Err(error) => {
