@@ -105,6 +105,8 @@ async fn who_gets_in_uses_nothing_up() {
     for _ in 0..BY_ADDRESS + 10 {
         assert!(signs_in(&at(&app, address)).await);
     }
+    let left = "SELECT max(tries) FROM throttle_counters WHERE tries <> 1";
+    assert_eq!(app.rows().number(left), 0, "one registration, and nothing of the address, the account and all");
     use_up(&[at(&app, address)], 0).await;
 }
 
