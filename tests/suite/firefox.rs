@@ -1,4 +1,4 @@
-//! In Firefox: the countdown moves, large text fits, and forced colours leave the lines whole.
+//! In Firefox: the countdown moves, the form of a page without a referrer is taken, large text fits, and forced colours leave the lines whole.
 
 use serde_json::json;
 
@@ -81,13 +81,31 @@ fn text_of_twice_the_size_fits_on_a_phone() {
     // What a text size of 200 % makes of the usual 16 pixels.
     let mut scene = Scene::open(&[("font.size.variable.x-western", json!(32))]);
     scene.firefox.resize(PHONE.0, PHONE.1);
-    for path in ["/login", "/register", "/nowhere"] {
+    for path in
+        ["/login", "/register", "/password-reset", "/password-reset/check-mail", "/password-reset/new", "/nowhere"]
+    {
         assert_fits(&mut scene, path);
     }
     scene.firefox.take_cookies(&scene.client);
     for path in PAGES {
         assert_fits(&mut scene, path);
     }
+}
+
+#[test]
+#[ignore = "needs firefox"]
+fn a_form_of_a_page_that_sends_no_referrer_is_taken() {
+    let mut scene = Scene::open(&[]);
+    scene.goto("/password-reset");
+    scene.firefox.read(
+        "(form => { form.email.value = 'grace@example.org'; form.querySelector('button').click(); return 1 })(\
+         document.querySelector('main form'))",
+    );
+    let heading = "document.readyState === 'complete' && document.querySelector('h1').textContent";
+    let shown = until("the next page", || {
+        Some(scene.firefox.read(heading)).filter(|shown| *shown != "Forgot your password?" && *shown != false)
+    });
+    assert_eq!(shown, "Check your mail");
 }
 
 #[test]
