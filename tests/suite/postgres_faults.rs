@@ -290,7 +290,7 @@ fn a_rotation_of_which_nobody_can_tell_whether_it_was_committed_costs_nothing() 
             next_second();
             let before = rows.text(secret);
             client.jar.remove(ACCESS);
-            cable.cut_next(cut);
+            cable.cut_next_rotation(cut);
             let answer = client.get("/dashboard").unwrap();
             assert_eq!((answer.status, answer.header("set-cookie")), (200, None), "{answer:?}");
             cuts += 1;

@@ -13,8 +13,9 @@ use crate::support::client::{ACCESS, Client, REFRESH, connect, read_answer};
 use crate::support::patience::{let_pass, until};
 use crate::support::server::{Launch, Server, empty_folder, free_port};
 
-/// Longer than the shortest break that counts.
-const STOP: Duration = Duration::from_millis(1500);
+/// Longer than the shortest break that counts, and shorter than a request waits for a process that holds the database's lock:
+/// it may be stopped right then.
+const STOP: Duration = Duration::from_millis(1200);
 
 /// The window, with the grace that [`two_on_one_database`] sets, and some time for a busy machine.
 const WINDOW: Duration = Duration::from_millis(4500);

@@ -31,7 +31,8 @@ pub(crate) struct Cable {
 
 struct State {
     server: SocketAddr,
-    next: Mutex<Option<Cut>>,
+    /// How to cut next, and whether a rotation alone counts.
+    next: Mutex<Option<(Cut, bool)>>,
     cuts: AtomicUsize,
     ended: AtomicBool,
 }
@@ -62,7 +63,12 @@ impl Cable {
 
     /// Cuts the connection that next commits.
     pub(crate) fn cut_next(&self, cut: Cut) {
-        *self.state.next.lock().unwrap() = Some(cut);
+        *self.state.next.lock().unwrap() = Some((cut, false));
+    }
+
+    /// Cuts the connection that next rotates, whatever commits meanwhile beside the requests.
+    pub(crate) fn cut_next_rotation(&self, cut: Cut) {
+        *self.state.next.lock().unwrap() = Some((cut, true));
     }
 
     /// Returns how many connections were cut.
@@ -95,7 +101,8 @@ impl State {
                 if !contains(bytes, COMMIT) && !runs_a_swap {
                     return true;
                 }
-                let cut = state.next.lock().unwrap().take();
+                let cut = state.next.lock().unwrap().take_if(|(_, rotation)| runs_a_swap || !*rotation);
+                let cut = cut.map(|(cut, _)| cut);
                 state.cuts.fetch_add(usize::from(cut.is_some()), Ordering::SeqCst);
                 muted.store(cut == Some(Cut::AfterTheCommit), Ordering::SeqCst);
                 cut != Some(Cut::BeforeTheCommit)
