@@ -148,13 +148,14 @@ async fn of_twenty_who_use_one_link_at_once_one_sets_the_password() {
     let won: Vec<_> = answers.iter().map(|answer| answer.status == StatusCode::SEE_OTHER).collect();
     assert_eq!(won.iter().filter(|won| **won).count(), 1, "{won:?}");
     answers.iter().filter(|answer| answer.status != StatusCode::SEE_OTHER).for_each(assert_dead);
+    assert_eq!(app.rows().count_events("password_reset"), 1);
+    // Either process may have sent the notice, which is written in the same transaction.
+    assert_eq!(app.rows().count_events("password_changed"), 1);
     for (password, won) in passwords.iter().zip(won) {
         // Past every lock, and past what one address may try in an hour.
         app.advance(Duration::hours(2));
         assert_eq!(opens(&app, EMAIL, password).await, won, "{password}");
     }
-    assert_eq!(app.rows().count_events("password_reset"), 1);
-    assert_eq!(app.mail().iter().filter(|mail| mail.subject == "Your password was changed").count(), 1);
 }
 
 #[actix_web::test]
