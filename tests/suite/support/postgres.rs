@@ -226,6 +226,9 @@ impl Drop for HeldStill {
 pub(crate) fn create(url: &str, name: &str, template: &str) {
     use diesel::connection::SimpleConnection;
     let mut connection = PgConnection::establish(url).unwrap();
+    // Whoever made the template is done with it, and on a busy machine its pool may be a while about leaving.
+    let leave = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'");
+    connection.batch_execute(&leave).unwrap();
     connection.batch_execute(&format!(r#"CREATE DATABASE "{name}" TEMPLATE "{template}""#)).unwrap();
 }
 
