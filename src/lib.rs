@@ -40,6 +40,9 @@
 //! - [`CurrentUser`] sends whoever is not signed in to `/login` and back; [`MaybeUser`] is for pages that everybody sees.
 //!   [`CurrentUser::confirm`] asks the database once more, right before something that must not be done in the name of
 //!   somebody who has been signed out meanwhile.
+//! - [`RecentUser`] is a [`CurrentUser`] who has entered their password within the last 10 minutes, or within as many as
+//!   the handler says (`RecentUser<60>`); whoever has not is sent to `/reauthenticate` and back. Ask for it where a copied
+//!   cookie or an unattended screen would do lasting harm.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
 //!   takes a [`SubmittedForm`], which exists only once that token was verified.
 //! - The first route that fits a request answers it: what is registered before [`Application::configure`] takes the
@@ -180,4 +183,4 @@ pub use domain::public_url::PublicUrl;
 pub use domain::user::{Role, User};
 pub use mail::{Email, Memory, Outbox, Transport};
 pub use session::{Identity, SessionError};
-pub use web::{CurrentUser, FormToken, MaybeUser, SubmittedForm, WebError, authenticate};
+pub use web::{CurrentUser, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate};

@@ -71,6 +71,7 @@ struct Layout<'a> {
 struct Banner<'a> {
     words: &'a str,
     warning: bool,
+    link: Option<(&'static str, &'static str)>,
 }
 
 struct Nav<'a> {

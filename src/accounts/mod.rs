@@ -1,10 +1,12 @@
 //! The use cases of an account. They may call [`crate::session`], never the reverse.
 
+mod change_name;
 mod import;
 mod register;
 mod reset_link;
 mod reset_password;
 
+pub use change_name::change_name;
 pub use import::{Format, Pass, UserImport};
 pub use register::{Registration, RegistrationOutcome, register};
 pub use reset_link::{LinkByHand, make_link};

@@ -244,6 +244,16 @@ pub fn claim_welcome(
     Ok(diesel::update(row).set(sessions::welcomed_at.eq(seconds(away_from))).execute(connection)? == 1)
 }
 
+/// Writes down that the password was entered again within a sign-in, unless it has ended.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn password_entered(connection: &mut Connection, id: SessionId, now: OffsetDateTime) -> Result<(), StoreError> {
+    let live = sessions::table.find(id.to_string()).filter(sessions::revoked_at.is_null());
+    diesel::update(live).set(sessions::authenticated_at.eq(seconds(now))).execute(connection)?;
+    Ok(())
+}
+
 /// Writes down when sign-ins were last seen; never back in time.
 ///
 /// # Errors

@@ -223,6 +223,15 @@ pub fn set_password_hash(connection: &mut Connection, user: UserId, hash: &str) 
     Ok(())
 }
 
+/// Sets the name of a user.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn set_full_name(connection: &mut Connection, user: UserId, full_name: &FullName) -> Result<(), StoreError> {
+    diesel::update(users::table.find(user.0)).set(users::full_name.eq(full_name.as_str())).execute(connection)?;
+    Ok(())
+}
+
 /// What must still hold when something is done in a user's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedUser {

@@ -22,12 +22,23 @@ pub(crate) const RETRY_SECONDS: u32 = 5;
 /// what no page takes; this one is of draft-broyer-http-cookie-auth.
 const CHALLENGE: &str = r#"Cookie realm="Perennial", form-action="/login""#;
 
+/// The same for whoever is signed in and has to enter the password again.
+const PASSWORD_CHALLENGE: &str = r#"Cookie realm="Perennial", form-action="/reauthenticate""#;
+
 /// Why a request has no ordinary answer.
 #[derive(Debug)]
 pub enum WebError {
     /// A page that wants a sign-in, asked for without one.
     SignInRequired {
         /// Where to come back to.
+        next: Option<LocalPath>,
+        /// Whether the client would rather have JSON.
+        json: bool,
+    },
+    /// Something that wants the password to have been entered a short while ago, asked for by somebody who is signed in.
+    ReauthenticationRequired {
+        /// Where to go on once it was: the page asked for, or the one that the form stands on. To the account page where
+        /// neither is known.
         next: Option<LocalPath>,
         /// Whether the client would rather have JSON.
         json: bool,
@@ -120,8 +131,12 @@ impl From<askama::Error> for WebError {
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignInRequired { json: false, .. } => StatusCode::SEE_OTHER,
-            Self::SignInRequired { json: true, .. } => StatusCode::UNAUTHORIZED,
+            Self::SignInRequired { json: false, .. } | Self::ReauthenticationRequired { json: false, .. } => {
+                StatusCode::SEE_OTHER
+            }
+            Self::SignInRequired { json: true, .. } | Self::ReauthenticationRequired { json: true, .. } => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::CrossSite | Self::FormToken | Self::RegistrationClosed | Self::FirstAccountLink => {
                 StatusCode::FORBIDDEN
             }
@@ -147,6 +162,17 @@ impl ResponseError for WebError {
                 response.insert_header((CONTENT_TYPE, "application/json")).insert_header((WWW_AUTHENTICATE, CHALLENGE));
                 return response.body(
                     r#"{"error":"Authentication required","message":"Please sign in to access this resource."}"#,
+                );
+            }
+            Self::ReauthenticationRequired { next, json: false } => {
+                response.insert_header((LOCATION, LocalPath::on_the_way("/reauthenticate", next.as_ref())));
+            }
+            Self::ReauthenticationRequired { json: true, .. } => {
+                response
+                    .insert_header((CONTENT_TYPE, "application/json"))
+                    .insert_header((WWW_AUTHENTICATE, PASSWORD_CHALLENGE));
+                return response.body(
+                    r#"{"error":"Reauthentication required","message":"Please enter your password again to access this resource."}"#,
                 );
             }
             Self::MethodNotAllowed(allowed) => {

@@ -23,7 +23,7 @@ mod throttle;
 mod trusted_proxies;
 
 pub use error::WebError;
-pub use extract::{CurrentUser, MaybeUser};
+pub use extract::{CurrentUser, MaybeUser, RecentUser};
 pub use forms::{FormToken, SubmittedForm};
 pub use middleware::authenticate;
 pub(crate) use plain_answer::plain_answer;

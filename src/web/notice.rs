@@ -20,6 +20,8 @@ pub(crate) enum Notice {
     WeakPassword(Weakness),
     /// A new password was set by a mailed link.
     PasswordReset,
+    /// The user has another name.
+    NameChanged,
 }
 
 impl Notice {
@@ -31,6 +33,7 @@ impl Notice {
             Self::TheftAcknowledged => "theft-".to_owned(),
             Self::WeakPassword(weakness) => format!("password-{}", weakness.as_str()),
             Self::PasswordReset => "reset-".to_owned(),
+            Self::NameChanged => "name-".to_owned(),
         }
     }
 
@@ -45,6 +48,7 @@ impl Notice {
             ("theft", "") => Some(Self::TheftAcknowledged),
             ("password", weakness) => Weakness::named(weakness).map(Self::WeakPassword),
             ("reset", "") => Some(Self::PasswordReset),
+            ("name", "") => Some(Self::NameChanged),
             _ => None,
         }
     }
@@ -52,6 +56,14 @@ impl Notice {
     /// Tells whether it asks for something to be done, rather than confirms what was.
     pub(crate) fn is_warning(&self) -> bool {
         matches!(self, Self::WeakPassword(_))
+    }
+
+    /// Returns where to do what it asks for, and the words of the link that leads there.
+    pub(crate) fn link(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::WeakPassword(_) => Some(("/account#password", "Change your password")),
+            _ => None,
+        }
     }
 
     /// Says it to the person whom it concerns.
@@ -75,6 +87,7 @@ impl Notice {
             Self::PasswordReset => {
                 "Your password was changed, and every device was signed out. Sign in with the new password.".to_owned()
             }
+            Self::NameChanged => "Your name was changed.".to_owned(),
         }
     }
 }
@@ -95,6 +108,7 @@ mod tests {
             Notice::WeakPassword(Weakness::Personal),
             Notice::WeakPassword(Weakness::Guessable),
             Notice::PasswordReset,
+            Notice::NameChanged,
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");

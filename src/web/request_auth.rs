@@ -25,6 +25,8 @@ use crate::session::{Authenticated, Identity, IssuedTokens};
 pub(crate) enum AuthChange {
     /// A session began, and the next page may have to say something of it.
     SignedIn(IssuedTokens, Option<Notice>),
+    /// The password was entered again: the session goes on with these tokens, and the next page may confirm what was done.
+    Renewed(IssuedTokens, Option<Notice>),
     /// The visitor ended the session that they came with.
     SignedOut(SessionId),
     /// The page told why a session ended; it need not be told again.

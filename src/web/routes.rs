@@ -19,6 +19,8 @@ pub enum Access {
     Public,
     /// Somebody who is signed in.
     SignedIn,
+    /// Somebody who is signed in, and has entered the password within the last 10 minutes.
+    RecentPassword,
 }
 
 /// One row of the table.
@@ -72,9 +74,16 @@ pub static ROUTES: &[Route] = &[
     route("/devices/others/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke_others))),
     route("/devices/{id}/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke))),
     route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
+    route("/account", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::account))),
+    route("/account/name", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_name))),
+    route("/reauthenticate", "GET, HEAD, POST", Access::SignedIn, |r| {
+        r.route(read().to(handlers::password_again)).route(web::post().to(handlers::reauthenticate))
+    }),
     route("/switch-account", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::switch_account))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
-    route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::account))),
+    route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| {
+        r.route(read().to(handlers::change_password))
+    }),
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
     route("/readyz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::ready))),
     route(r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}", "GET, HEAD", Access::Public, |r| {

@@ -2,6 +2,7 @@
 
 use actix_web::http::{Method, StatusCode};
 use perennial::web::{Access, ROUTES, Route};
+use time::Duration;
 
 use crate::support::{Browser, TestApp};
 
@@ -83,7 +84,7 @@ async fn what_wants_a_sign_in_answers_nobody_without_one() {
     let thief = ended.clone();
     ended.sign_out().await;
     let forger = app.browser().with_header("cookie", "access_token=a.b.c; keep_signed_in=forged");
-    for route in ROUTES.iter().filter(|route| route.access == Access::SignedIn) {
+    for route in ROUTES.iter().filter(|route| route.access != Access::Public) {
         for visitor in [&app.browser(), &thief.clone(), &forger] {
             assert_closed(visitor, route).await;
         }
@@ -94,8 +95,23 @@ async fn what_wants_a_sign_in_answers_nobody_without_one() {
 async fn what_wants_a_sign_in_answers_whoever_has_one() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
-    for route in ROUTES.iter().filter(|route| route.access == Access::SignedIn && answers(route, &Method::GET)) {
+    for route in ROUTES.iter().filter(|route| route.access != Access::Public && answers(route, &Method::GET)) {
         assert_eq!(browser.get(&example(route)).await.status, StatusCode::OK, "{route:?}");
+    }
+}
+
+#[actix_web::test]
+async fn what_wants_a_recent_password_answers_nobody_who_entered_it_long_ago() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    app.advance(Duration::seconds(601));
+    assert!(browser.is_signed_in().await);
+    for route in ROUTES {
+        for method in METHODS.into_iter().filter(|method| answers(route, method)) {
+            let answer = browser.clone().ask(method.clone(), &example(route)).await;
+            let asked = answer.location().starts_with("/reauthenticate");
+            assert_eq!(asked, route.access == Access::RecentPassword, "{method} {route:?}: {}", answer.status);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ mod postgres_faults;
 mod postgres_tls;
 mod process;
 mod promise_http;
+mod reauthentication;
 mod relocation;
 mod retention;
 mod revocation;

@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 53] = [
+const SUBJECTS: [&str; 54] = [
     "access_coverage::",
     "acting::",
     "attacks_cookies::",
@@ -50,6 +50,7 @@ const SUBJECTS: [&str; 53] = [
     "password_reset::",
     "places::",
     "promise_http::",
+    "reauthentication::",
     "retention::",
     "revocation::",
     "rotation::",

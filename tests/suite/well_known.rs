@@ -8,7 +8,7 @@ use crate::support::TestApp;
 async fn password_managers_find_where_to_change_a_password() {
     let app = TestApp::start().await;
     let answer = app.browser().get("/.well-known/change-password").await;
-    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/dashboard"));
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/account"));
     let browser = app.signed_in().await;
     let place = browser.get("/.well-known/change-password").await.location().to_owned();
     assert_eq!(browser.get(&place).await.status, StatusCode::OK, "{place} is a page");
@@ -48,6 +48,8 @@ async fn each_page_describes_itself_in_words_of_its_own() {
         browser.get("/token-details").await,
         browser.get("/devices").await,
         browser.get("/activity").await,
+        browser.get("/account").await,
+        browser.get("/reauthenticate").await,
     ] {
         let body = page.body();
         assert_eq!(body.matches("<meta name=\"description\"").count(), 1, "{body}");
@@ -57,5 +59,5 @@ async fn each_page_describes_itself_in_words_of_its_own() {
     }
     told.sort();
     told.dedup();
-    assert_eq!(told.len(), 7, "{told:?}");
+    assert_eq!(told.len(), 9, "{told:?}");
 }

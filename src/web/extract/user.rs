@@ -8,8 +8,10 @@ use actix_web::http::Method;
 use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpRequest};
 
+use crate::domain::client::Client;
+use crate::domain::id::DeviceId;
 use crate::domain::user::User;
-use crate::session::{Identity, SessionError};
+use crate::session::{Acting, Identity, Presented, SessionError};
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
 use crate::web::request_auth::RequestAuth;
@@ -39,6 +41,16 @@ impl CurrentUser {
     /// Returns what is known of the request.
     pub(crate) fn auth(&self) -> &RequestAuth {
         &self.auth
+    }
+
+    /// Describes them to the use cases that ask for the password again.
+    pub(crate) fn acting<'a>(
+        &'a self,
+        presented: &'a Presented<'a>,
+        device: DeviceId,
+        client: &'a Client,
+    ) -> Acting<'a> {
+        Acting { identity: &self.identity, presented, device, client, arrived: self.auth.now() }
     }
 
     /// Asks the database once more whether the session is alive and its user active.
@@ -89,7 +101,7 @@ fn sign_in_required(request: &HttpRequest) -> WebError {
 }
 
 /// Tells whether a client ranks `application/json` above HTML (RFC 9110 section 12.5.1).
-fn prefers_json(request: &HttpRequest) -> bool {
+pub(super) fn prefers_json(request: &HttpRequest) -> bool {
     let Ok(accept) = Accept::parse(request) else { return false };
     let quality = |wanted: &[&str]| {
         let named = accept.iter().filter(|range| wanted.contains(&range.item.essence_str()));

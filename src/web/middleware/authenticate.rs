@@ -107,6 +107,13 @@ pub(crate) async fn finish<B>(
             form = notice.and_then(|notice| with_notice(None, notice));
             site.jar.set_tokens(response.headers_mut(), &tokens);
         }
+        // What the refresh token means was asked when the tokens were issued.
+        Some(AuthChange::Renewed(tokens, notice)) => {
+            if let Some(notice) = notice {
+                form = with_notice(form, notice);
+            }
+            site.jar.set_tokens(response.headers_mut(), &tokens);
+        }
         Some(AuthChange::SignedOut(session)) => {
             form = sign_out_form(auth.form(), session);
             site.jar.clear_tokens(response.headers_mut());

@@ -27,11 +27,13 @@ pub(crate) struct Layout<'a> {
 pub(crate) struct Banner {
     pub(crate) words: String,
     pub(crate) warning: bool,
+    /// Where to do what it asks for, and what the link says.
+    pub(crate) link: Option<(&'static str, &'static str)>,
 }
 
 impl Banner {
     fn new(notice: &Notice) -> Self {
-        Self { words: notice.words(), warning: notice.is_warning() }
+        Self { words: notice.words(), warning: notice.is_warning(), link: notice.link() }
     }
 }
 

@@ -1,18 +1,18 @@
 //! `/login`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
+use super::throttled::{Refusal, retry_after};
 use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
 use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
 use crate::domain::session::EndReason;
 use crate::session::{Ended, SignIn, SignInOutcome, Throttled, Tombstone};
-use crate::web::error::{WebError, whole_seconds};
+use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
 use crate::web::forms::SubmittedForm;
 use crate::web::local_path::LocalPath;
@@ -23,12 +23,6 @@ use crate::web::throttle;
 
 /// What a refused sign-in is told, whatever the reason (OWASP Authentication Cheat Sheet, "Authentication responses").
 const REFUSED: &str = "Invalid email or password.";
-
-/// What a locked account is told, and whoever asks for one that is not there.
-const LOCKED: &str = "Account temporarily locked. Please try again later.";
-
-/// What is told where too many tries came from one client address, or from everywhere.
-const TOO_MANY: &str = "Too many tries to sign in. Please try again later.";
 
 #[derive(Template)]
 #[template(path = "pages/login.html")]
@@ -165,16 +159,10 @@ fn refuse_throttled(
     auth: &RequestAuth,
     filled: Filled<'_>,
 ) -> Result<HttpResponse, WebError> {
-    let (status, failure) = match throttled {
-        Throttled::Locked(_) | Throttled::LockedForStrangers => (StatusCode::FORBIDDEN, LOCKED),
-        Throttled::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY),
-    };
-    let helps = throttled != Throttled::LockedForStrangers;
-    let at = helps.then(|| DisplayTime::of_end(auth.now() + throttled.wait(), auth.now()));
+    let Refusal { status, words, at } = Refusal::of(throttled, auth.now());
     let again = Some(Again { at, known_device: status == StatusCode::FORBIDDEN });
-    let mut response = page(request, site, auth, status, Filled { failure: Some(failure), again, ..filled })?;
-    response.headers_mut().insert(RETRY_AFTER, whole_seconds(throttled.wait()).into());
-    Ok(response)
+    let response = page(request, site, auth, status, Filled { failure: Some(words), again, ..filled })?;
+    Ok(retry_after(throttled, response))
 }
 
 fn page(

@@ -1,5 +1,6 @@
 //! One file a page, its template beside its handler.
 
+mod account;
 mod activity;
 mod dashboard;
 mod devices;
@@ -10,9 +11,11 @@ mod login;
 mod logout;
 mod new_password;
 mod password_reset;
+mod reauthenticate;
 mod register;
 mod switch_account;
 mod theft_warning;
+mod throttled;
 mod token_details;
 
 use actix_web::HttpResponse;
@@ -31,14 +34,16 @@ use super::error::WebError;
 
 pub(crate) mod handlers {
     //! The handlers, as the route table names them.
+    pub(crate) use super::account::{change_name, get as account};
     pub(crate) use super::activity::get as activity;
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{get as devices, revoke, revoke_others};
-    pub(crate) use super::home::{account, get as home};
+    pub(crate) use super::home::{change_password, get as home};
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
     pub(crate) use super::new_password::{get as new_password, link as open_reset_link, post as set_new_password};
     pub(crate) use super::password_reset::{get as password_reset, post as request_password_reset, sent as reset_sent};
+    pub(crate) use super::reauthenticate::{get as password_again, post as reauthenticate};
     pub(crate) use super::register::{get as registration, post as register};
     pub(crate) use super::switch_account::get as switch_account;
     pub(crate) use super::theft_warning::acknowledge as acknowledge_theft;
