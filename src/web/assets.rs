@@ -23,8 +23,8 @@ macro_rules! embedded {
 }
 
 /// The parts of the one stylesheet, in the order of the cascade.
-const STYLES: [(&str, &[u8]); 5] =
-    embedded!["css/tokens.css", "css/base.css", "css/forms.css", "css/layout.css", "css/print.css"];
+const STYLES: [(&str, &[u8]); 6] =
+    embedded!["css/tokens.css", "css/base.css", "css/forms.css", "css/layout.css", "css/rows.css", "css/print.css"];
 
 const ICON: (&str, &[u8]) = ("icons/icon.svg", include_bytes!("../../static/icons/icon.svg"));
 

@@ -12,38 +12,49 @@ const TOKENS: &str = include_str!("../../static/css/tokens.css");
 const ENHANCED: f32 = 7.0;
 
 /// Colours of text, and the backgrounds that each stands on.
-const TEXT: [(&str, &[&str]); 7] = [
-    ("ink", &["paper", "surface", "leaf-pale", "amber-pale"]),
-    ("ink-soft", &["paper", "surface", "leaf-pale", "amber-pale"]),
-    ("leaf", &["paper", "surface", "leaf-pale", "amber-pale"]),
-    ("leaf-deep", &["paper", "surface", "leaf-pale", "amber-pale"]),
-    ("on-leaf", &["leaf", "leaf-deep"]),
-    ("red", &["paper", "surface"]),
-    ("amber-deep", &["amber-pale"]),
+const TEXT: [(&str, &[&str]); 10] = [
+    ("text", &["page", "glow", "card", "accent-soft", "warning-soft"]),
+    ("text-soft", &["page", "glow", "card", "accent-soft", "warning-soft"]),
+    ("text-faint", &["page", "glow", "card", "accent-soft"]),
+    ("accent", &["page", "glow", "card", "accent-soft", "warning-soft"]),
+    ("accent-hover", &["page", "glow", "card", "accent-soft", "warning-soft"]),
+    ("on-accent", &["accent", "accent-hover"]),
+    ("error", &["page", "glow", "card"]),
+    ("error-hover", &["card"]),
+    ("on-error", &["error", "error-hover"]),
+    ("warning-text", &["warning-soft", "card"]),
 ];
 
 type Colours = BTreeMap<&'static str, Srgb>;
 
-/// Reads every `--lch-name: lightness% chroma hue;`.
-fn colours(css: &'static str) -> Colours {
-    let lines = css.lines().filter_map(|line| line.trim().strip_prefix("--lch-")?.strip_suffix(';')?.split_once(": "));
-    lines
-        .map(|(name, value)| {
-            let numbers: Vec<f32> =
-                value.split(' ').map(|number| number.trim_end_matches('%').parse().unwrap()).collect();
+/// Reads every `--color-name: light-dark(oklch(lightness% chroma hue), oklch(…));`, for a light screen and a dark one.
+fn colours(css: &'static str) -> [Colours; 2] {
+    let both = css.lines().filter_map(|line| {
+        let (name, value) = line.trim().strip_prefix("--color-")?.split_once(": light-dark(oklch(")?;
+        let (light, dark) = value.strip_suffix("));")?.split_once("), oklch(")?;
+        Some((name, [light, dark]))
+    });
+    let mut colours = [Colours::new(), Colours::new()];
+    for (name, values) in both {
+        for (scheme, value) in colours.iter_mut().zip(values) {
+            let numbers: Vec<f32> = value
+                .split(" / ")
+                .next()
+                .unwrap()
+                .split(' ')
+                .map(|number| number.trim_end_matches('%').parse().unwrap())
+                .collect();
             let [lightness, chroma, hue] = numbers[..] else { panic!("{name}: {value}") };
-            (name, Srgb::from_color(Oklch::new(lightness / 100.0, chroma, hue)))
-        })
-        .collect()
+            scheme.insert(name, Srgb::from_color(Oklch::new(lightness / 100.0, chroma, hue)));
+        }
+    }
+    colours
 }
 
 #[test]
 fn text_has_the_contrast_of_level_aaa_in_light_and_in_dark() {
-    let (light, rest) = TOKENS.split_once("@media screen and (prefers-color-scheme: dark)").unwrap();
-    let light = colours(light);
-    let mut dark = light.clone();
-    dark.extend(colours(rest.split_once("@media").unwrap().0));
-    assert_ne!(light["paper"], dark["paper"]);
+    let [light, dark] = colours(TOKENS);
+    assert_ne!(light["page"], dark["page"]);
     let mut faint = Vec::new();
     for (scheme, colours) in [("light", light), ("dark", dark)] {
         for (text, backgrounds) in TEXT {
