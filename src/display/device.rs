@@ -20,6 +20,20 @@ pub fn device(user_agent: &str) -> String {
     }
 }
 
+/// What a device is, as far as its browser says: the word is the name of its drawing in `icon.html`.
+pub fn kind(user_agent: &str) -> &'static str {
+    let Some(found) = woothee::parser::Parser::new().parse(user_agent) else { return "unknown" };
+    // An Android browser names itself `Mobile` on a telephone and leaves that out on a tablet.
+    let is_tablet = found.os == "iPad" || (found.os == "Android" && !user_agent.contains("Mobile"));
+    match (found.name, found.category) {
+        ("HTTP Library", _) => "program",
+        _ if is_tablet => "tablet",
+        (_, "smartphone" | "mobilephone") => "phone",
+        (_, "pc") => "computer",
+        _ => "unknown",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +54,37 @@ mod tests {
             ("<script>alert(1)</script>".into(), "Unknown browser"),
         ] {
             assert_eq!(device(&user_agent), name, "{user_agent}");
+        }
+    }
+
+    #[test]
+    fn a_device_is_drawn_as_what_it_is() {
+        for (user_agent, drawing) in [
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "computer"),
+            (
+                "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+                "computer",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+                "phone",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",
+                "phone",
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+                "tablet",
+            ),
+            (
+                "Mozilla/5.0 (iPad; CPU OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+                "tablet",
+            ),
+            ("curl/8.5.0", "program"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(kind(user_agent), drawing, "{user_agent}");
         }
     }
 }

@@ -30,6 +30,16 @@ pub fn countdown(left: Duration) -> String {
     format!("{}m {}s", seconds / 60, seconds % 60)
 }
 
+/// Counts things in words, with small numbers spelled out: `one device`, `three devices`, `12 devices`.
+pub fn spelled(count: usize, thing: &str) -> String {
+    const WORDS: [&str; 11] = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+    let plural = if count == 1 { "" } else { "s" };
+    match WORDS.get(count) {
+        Some(word) => format!("{word} {thing}{plural}"),
+        None => format!("{count} {thing}{plural}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +57,15 @@ mod tests {
             (3601, "2 hours"),
         ] {
             assert_eq!(roughly(Duration::seconds(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn small_numbers_are_spelled_out() {
+        let counts =
+            [(0, "no devices"), (1, "one device"), (3, "three devices"), (10, "ten devices"), (11, "11 devices")];
+        for (count, words) in counts {
+            assert_eq!(spelled(count, "device"), words);
         }
     }
 

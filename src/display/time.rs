@@ -3,7 +3,7 @@
 use time::format_description::StaticFormatDescription;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime, UtcOffset};
 
 /// How people read a moment.
 const WORDS: StaticFormatDescription =
@@ -60,6 +60,12 @@ fn from_now(seconds: i64) -> String {
     }
 }
 
+/// Says how much is left: `28 more days`, `1 more hour`.
+pub fn more(left: Duration) -> String {
+    let (number, unit) = rough(left.whole_seconds().max(0));
+    format!("{number} more {unit}{}", plural(number))
+}
+
 /// Rounds seconds to their largest unit: `3 minutes`, `1 hour`, `14 days`.
 fn rough(seconds: i64) -> (i64, &'static str) {
     const MINUTE: i64 = 60;
@@ -86,7 +92,6 @@ fn plural(number: i64) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use time::Duration;
     use time::macros::datetime;
 
     use super::*;
@@ -125,6 +130,15 @@ mod tests {
             (2_592_000, "in 30 days"),
         ] {
             assert_eq!(ago(seconds), words);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_counted_in_its_largest_unit() {
+        for (seconds, words) in
+            [(-1, "0 more minutes"), (60, "1 more minute"), (3_600, "1 more hour"), (2_419_200, "28 more days")]
+        {
+            assert_eq!(more(Duration::seconds(seconds)), words);
         }
     }
 

@@ -72,7 +72,9 @@ pub static ROUTES: &[Route] = &[
     route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),
     route("/devices", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::devices))),
     route("/devices/others/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke_others))),
-    route("/devices/{id}/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke))),
+    route("/devices/{id}/revoke", "GET, HEAD, POST", Access::SignedIn, |r| {
+        r.route(read().to(handlers::ask_to_revoke)).route(web::post().to(handlers::revoke))
+    }),
     route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
     route("/account", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::account))),
     route("/account/name", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_name))),

@@ -7,7 +7,7 @@ use mailparse::parse_mail;
 
 use crate::support::Rows;
 use crate::support::chromium::{Browser, Driver};
-use crate::support::client::PASSWORD;
+use crate::support::client::{Client, PASSWORD};
 use crate::support::patience::{let_pass, until};
 use crate::support::server::{Launch, Server, empty_folder, files};
 
@@ -164,4 +164,30 @@ fn an_unchecked_box_keeps_nobody_beyond_the_browser() {
         assert_eq!(browser.text("h1").await, "Sign in");
         browser.close().await;
     });
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn a_dialog_asks_without_scripts_before_a_sign_in_is_ended() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (server, url) = start(&folder);
+    let mut other = Client::of(&server);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        assert_eq!(other.sign_in("ada").status, 303);
+        browser.goto(&format!("{url}/devices")).await;
+        browser.click("button.asks-here").await;
+        let asked = browser.text("dialog[open] h3").await;
+        assert!(asked.starts_with("End the sign-in on "), "{asked}");
+        browser.click("dialog[open] .button--secondary").await;
+        assert_eq!(Rows::of(folder.path()).count_events("session_revoked"), 0, "asking ends nothing");
+        browser.click("button.asks-here").await;
+        browser.send("dialog[open] .button--danger").await;
+        let banner = browser.text(".notice").await;
+        assert!(banner.ends_with(" is signed out."), "{banner}");
+        browser.close().await;
+    });
+    assert_eq!(Rows::of(folder.path()).count_events("session_revoked"), 1);
 }

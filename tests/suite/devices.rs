@@ -43,6 +43,70 @@ async fn every_live_sign_in_is_shown_in_words() {
     assert_eq!(offered(&desk).await.len(), 1);
 }
 
+/// Returns the rows of the page, from the name of each device on.
+async fn rows(browser: &Browser) -> Vec<String> {
+    let page = browser.get("/devices").await.body();
+    page.split("class=\"row__name\">").skip(1).map(str::to_owned).collect()
+}
+
+#[actix_web::test]
+async fn this_device_comes_first_and_what_is_new_says_so() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    app.advance(Duration::days(7));
+    assert!(desk.is_signed_in().await);
+    let phone = telephone(&app).await;
+    app.advance(Duration::hours(3));
+    // The telephone was used after the desk, and still the desk is first on its own page.
+    assert!(phone.is_signed_in().await);
+    let [own, other] = &rows(&desk).await[..] else { panic!("two devices are signed in") };
+    assert!(own.starts_with("Firefox on Linux <span class=\"badge\">This device</span>"), "{own}");
+    assert!(
+        own.contains("Active now") && own.contains(">this network<") && own.contains("kept for 23 more days"),
+        "{own}"
+    );
+    assert!(own.contains("value=\"76\""), "of 30 days, 22 days and 21 hours are left: {own}");
+    assert!(other.starts_with("Safari on iPhone <span class=\"badge badge--warning\">New</span>"), "{other}");
+    assert!(other.contains("kept for 30 more days") && other.contains(">198.51.100.7<"), "{other}");
+    app.advance(Duration::days(7));
+    assert!(!rows(&desk).await[1].contains(">New<"), "after a week it is new no more");
+}
+
+#[actix_web::test]
+async fn a_page_asks_before_a_sign_in_is_ended() {
+    let app = TestApp::start().await;
+    let (desk, phone) = (app.signed_in().await, telephone(&app).await);
+    let [id] = &offered(&desk).await[..] else { panic!("one other device is offered") };
+    let path = format!("/devices/{id}/revoke");
+    assert!(desk.get("/devices").await.says(&format!("href=\"{path}\"")));
+    let page = desk.get(&path).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.says("End the sign-in on Safari on iPhone?") && page.says("198.51.100.7"), "{}", page.body());
+    assert!(phone.is_signed_in().await, "asking ends nothing");
+    let answer = desk.submit(&path, &path, &[]).await;
+    assert_eq!((answer.status, answer.location()), (StatusCode::SEE_OTHER, "/devices"));
+    assert!(desk.get("/devices").await.says("Safari on iPhone is signed out."));
+    assert!(!phone.is_signed_in().await);
+    assert_eq!(desk.get(&path).await.status, StatusCode::NOT_FOUND, "it is over");
+}
+
+#[actix_web::test]
+async fn nobody_is_asked_about_a_sign_in_of_somebody_else() {
+    let app = TestApp::start().await;
+    let ada = app.signed_in().await;
+    let id = app.rows().text("SELECT id FROM sessions");
+    let path = format!("/devices/{id}/revoke");
+    assert!(ada.get(&path).await.says("Sign out on this device?"));
+    let mallory = app.browser();
+    let fields = [("full_name", "Mallory"), ("email", "mallory@example.org"), ("password", "quite another password")];
+    assert_eq!(mallory.submit("/register", "/register", &fields).await.status, StatusCode::SEE_OTHER);
+    for path in [path.as_str(), "/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke", "/devices/x/revoke"] {
+        let answer = mallory.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(!answer.says("Firefox on Linux"), "{path}");
+    }
+}
+
 #[actix_web::test]
 async fn ending_another_sign_in_ends_it_at_once_and_it_says_why() {
     let app = TestApp::start().await;
@@ -111,7 +175,7 @@ async fn sign_ins_that_are_over_are_not_shown() {
     app.advance(Duration::days(10));
     assert!(desk.is_signed_in().await);
     app.advance(Duration::days(5));
-    assert_eq!(desk.get("/devices").await.body().matches("Last seen").count(), 1, "the telephone has idled away");
+    assert_eq!(rows(&desk).await.len(), 1, "the telephone has idled away");
 }
 
 #[actix_web::test]

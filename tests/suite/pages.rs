@@ -214,6 +214,7 @@ async fn a_method_that_a_path_does_not_know_is_told_the_ones_it_does() {
         (Method::PUT, "/register", "GET, HEAD, POST"),
         (Method::POST, "/dashboard", "GET, HEAD"),
         (Method::PATCH, "/token-details", "GET, HEAD"),
+        (Method::PUT, "/devices/AAAAAAAAAAAAAAAAAAAAAA/revoke", "GET, HEAD, POST"),
         (Method::GET, "/logout", "POST"),
         (Method::HEAD, "/logout/everywhere", "POST"),
         (Method::OPTIONS, "/healthz", "GET, HEAD"),

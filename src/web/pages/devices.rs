@@ -3,14 +3,18 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use time::Duration;
 
 use super::layout::Layout;
 use super::logout::signed_out;
 use super::{render, see_other};
 use crate::crypto::FormBinding;
-use crate::display::device::device;
-use crate::display::time::DisplayTime;
+use crate::display::device::{device, kind};
+use crate::display::duration::spelled;
+use crate::display::place::place;
+use crate::display::time::{DisplayTime, more};
 use crate::domain::id::SessionId;
+use crate::domain::session::{Lifetimes, Session};
 use crate::session::RevokeOutcome;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
@@ -20,47 +24,115 @@ use crate::web::notice::Notice;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
 
+/// For how long a sign-in counts as new: whoever looks in once a week sees every new one marked.
+const NEW: Duration = Duration::days(7);
+
 #[derive(Template)]
 #[template(path = "pages/devices.html")]
 struct DevicesPage<'a> {
     layout: Layout<'a>,
     form_token: String,
+    /// On how many, in words.
+    count: String,
     devices: Vec<DeviceRow>,
 }
 
-/// One sign-in in words.
-struct DeviceRow {
+/// One sign-in in words; the component `device_row.html` shows it.
+pub(super) struct DeviceRow {
+    id: String,
+    icon: &'static str,
+    name: String,
+    address: String,
+    place: String,
+    first_seen: DisplayTime,
+    last_used: DisplayTime,
+    /// How long it stays signed in, in the line below its name.
+    kept_for: String,
+    /// What is left of a kept sign-in, in hundredths.
+    left: Option<i64>,
+    ends_unused: Option<DisplayTime>,
+    ends: DisplayTime,
+    is_new: bool,
+    own: bool,
+}
+
+impl DeviceRow {
+    fn new(session: Session, auth: &RequestAuth, own: SessionId, lifetimes: &Lifetimes) -> Self {
+        let now = auth.now();
+        let left = (session.expires_at - now).max(Duration::ZERO);
+        let whole = (session.expires_at - session.created_at).whole_seconds().max(1);
+        let kept_for = match session.kept {
+            true => format!("kept for {}", more(left)),
+            false => "until the browser closes".to_owned(),
+        };
+        let idle_end = session.kept.then(|| session.idle_end(lifetimes)).filter(|end| *end < session.expires_at);
+        Self {
+            id: session.id.to_string(),
+            icon: kind(&session.user_agent),
+            name: device(&session.user_agent),
+            place: place(&session.address, auth.address()),
+            first_seen: DisplayTime::new(session.created_at, now),
+            last_used: DisplayTime::new(session.last_seen_at, now),
+            kept_for,
+            left: session.kept.then(|| (100 * left.whole_seconds() / whole).min(100)),
+            ends_unused: idle_end.map(|end| DisplayTime::of_end(end, now)),
+            ends: DisplayTime::of_end(session.expires_at, now),
+            is_new: now - session.created_at < NEW,
+            own: session.id == own,
+            address: session.address,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/end_device.html")]
+struct EndDevicePage<'a> {
+    layout: Layout<'a>,
+    form_token: String,
     id: String,
     name: String,
     address: String,
     first_seen: DisplayTime,
-    last_seen: DisplayTime,
-    kept: bool,
-    ends: DisplayTime,
-    this_device: bool,
+    last_used: DisplayTime,
+    own: bool,
 }
 
 /// `GET /devices`.
 pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentUser) -> Result<HttpResponse, WebError> {
-    let now = auth.now();
-    let own = user.identity();
-    let devices = site.sessions.devices(own, now).await?;
+    let own = user.identity().session();
+    let mut devices = site.sessions.devices(user.identity(), auth.now()).await?;
+    // The sort is stable: the others stay in the order of their last use.
+    devices.sort_by_key(|session| session.id != own);
+    let lifetimes = site.sessions.lifetimes();
     let page = DevicesPage {
         layout: Layout::new(&site, Some(&auth), "devices"),
-        form_token: site.form_tokens.token(FormBinding::Session(own.session()))?,
-        devices: devices
-            .into_iter()
-            .map(|session| DeviceRow {
-                id: session.id.to_string(),
-                name: device(&session.user_agent),
-                first_seen: DisplayTime::new(session.created_at, now),
-                last_seen: DisplayTime::new(session.last_seen_at, now),
-                kept: session.kept,
-                ends: DisplayTime::of_end(session.expires_at, now),
-                this_device: session.id == own.session(),
-                address: session.address,
-            })
-            .collect(),
+        form_token: site.form_tokens.token(FormBinding::Session(own))?,
+        count: spelled(devices.len(), "device"),
+        devices: devices.into_iter().map(|session| DeviceRow::new(session, &auth, own, lifetimes)).collect(),
+    };
+    render(StatusCode::OK, &page)
+}
+
+/// `GET /devices/{id}/revoke`: asks, where the browser cannot open a dialog without a script.
+pub(crate) async fn ask(
+    site: web::Data<Site>,
+    auth: RequestAuth,
+    user: CurrentUser,
+    id: web::Path<String>,
+) -> Result<HttpResponse, WebError> {
+    let id: SessionId = id.parse().map_err(|_| WebError::NotFound)?;
+    let (now, own) = (auth.now(), user.identity().session());
+    let devices = site.sessions.devices(user.identity(), now).await?;
+    let session = devices.into_iter().find(|session| session.id == id).ok_or(WebError::NotFound)?;
+    let page = EndDevicePage {
+        layout: Layout::new(&site, Some(&auth), "devices"),
+        form_token: site.form_tokens.token(FormBinding::Session(own))?,
+        id: id.to_string(),
+        name: device(&session.user_agent),
+        address: session.address,
+        first_seen: DisplayTime::new(session.created_at, now),
+        last_used: DisplayTime::new(session.last_seen_at, now),
+        own: id == own,
     };
     render(StatusCode::OK, &page)
 }

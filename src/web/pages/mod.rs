@@ -37,7 +37,7 @@ pub(crate) mod handlers {
     pub(crate) use super::account::{change_name, get as account};
     pub(crate) use super::activity::get as activity;
     pub(crate) use super::dashboard::get as dashboard;
-    pub(crate) use super::devices::{get as devices, revoke, revoke_others};
+    pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};
     pub(crate) use super::home::{change_password, get as home};
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
