@@ -180,6 +180,7 @@ pub use domain::client::Client;
 pub use domain::clock::{Clock, ManualClock, SystemClock};
 pub use domain::id::{SessionId, UserId};
 pub use domain::public_url::PublicUrl;
+pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
 pub use mail::{Email, Memory, Outbox, Transport};
 pub use session::{Identity, SessionError};

@@ -1,12 +1,14 @@
 //! The use cases of an account. They may call [`crate::session`], never the reverse.
 
 mod change_name;
+mod change_time_zone;
 mod import;
 mod register;
 mod reset_link;
 mod reset_password;
 
 pub use change_name::change_name;
+pub use change_time_zone::change_time_zone;
 pub use import::{Format, Pass, UserImport};
 pub use register::{Registration, RegistrationOutcome, register};
 pub use reset_link::{LinkByHand, make_link};

@@ -1,20 +1,24 @@
 //! Moments in words, for pages and mails alike.
 
+use std::borrow::Cow;
+
 use time::format_description::StaticFormatDescription;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
+use crate::domain::time_zone::TimeZone;
+
 /// How people read a moment.
 const WORDS: StaticFormatDescription =
-    format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]");
 
 /// A moment as a page or a mail shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DisplayTime {
     /// For machines: `2026-11-21T08:30:00Z`.
     pub iso: String,
-    /// For people: `21 November 2026, 08:30 UTC`.
+    /// For people: `21 November 2026, 08:30 UTC`, or `21 November 2026, 09:30 CET`.
     pub words: String,
     /// From now: `3 minutes ago`, `in 2 days`.
     pub ago: String,
@@ -24,24 +28,40 @@ impl DisplayTime {
     /// Describes when something happened, seen from `now`: "just now" also where it was noted by a clock that is a little
     /// ahead, or with the end of its minute.
     ///
-    /// In UTC, and it says so: without a script there is no knowing the reader's time zone.
+    /// In UTC, and it says so: for whoever has chosen no time zone, which no browser tells without a script.
     pub fn new(at: OffsetDateTime, now: OffsetDateTime) -> Self {
-        Self::described(at, from_now(seconds_until(at, now)))
+        Self::in_zone(at, now, None)
     }
 
-    /// Describes when something ends, seen from `now`.
+    /// Describes when something happened, in the time zone of its reader, if they have chosen one:
+    /// [`User::time_zone`](crate::domain::user::User::time_zone).
+    pub fn in_zone(at: OffsetDateTime, now: OffsetDateTime, zone: Option<TimeZone>) -> Self {
+        Self::described(at, from_now(seconds_until(at, now)), zone)
+    }
+
+    /// Describes when something ends, seen from `now`, in UTC.
     pub fn of_end(at: OffsetDateTime, now: OffsetDateTime) -> Self {
+        Self::of_end_in_zone(at, now, None)
+    }
+
+    /// Describes when something ends, in the time zone of its reader, if they have chosen one.
+    pub fn of_end_in_zone(at: OffsetDateTime, now: OffsetDateTime, zone: Option<TimeZone>) -> Self {
         let ago = match seconds_until(at, now) {
             1..=59 => "in less than a minute".to_owned(),
             seconds => from_now(seconds),
         };
-        Self::described(at, ago)
+        Self::described(at, ago, zone)
     }
 
-    fn described(at: OffsetDateTime, ago: String) -> Self {
+    fn described(at: OffsetDateTime, ago: String, zone: Option<TimeZone>) -> Self {
         let at = at.to_offset(UtcOffset::UTC);
+        // In the last hours of the year 9999, a zone ahead of UTC would write one that does not exist.
+        let local = zone.map(|zone| zone.at(at)).and_then(|(offset, name)| Some((at.checked_to_offset(offset)?, name)));
+        let (local, name) = local.map_or((at, Cow::Borrowed("UTC")), |(local, name)| (local, Cow::Owned(name)));
         // Only a year past 9999 cannot be written.
-        let [iso, words] = [at.format(&Rfc3339), at.format(WORDS)].map(Result::unwrap_or_default);
+        let [iso, mut words] = [at.format(&Rfc3339), local.format(WORDS)].map(Result::unwrap_or_default);
+        words.push(' ');
+        words.push_str(&name);
         Self { iso, words, ago }
     }
 }
@@ -106,6 +126,24 @@ mod tests {
             ("2026-02-28T23:30:00Z", "28 February 2026, 23:30 UTC")
         );
         assert_eq!(DisplayTime::new(datetime!(2026-03-01 0:05 UTC), NOW).words, "1 March 2026, 00:05 UTC");
+    }
+
+    #[test]
+    fn a_moment_is_told_in_the_zone_of_its_reader_and_to_machines_in_utc() {
+        let zone = |name: &str| Some(name.parse().unwrap());
+        let told = |at, name| {
+            let told = DisplayTime::in_zone(at, NOW, zone(name));
+            (told.iso, told.words)
+        };
+        let expected = |iso: &str, words: &str| (iso.to_owned(), words.to_owned());
+        let evening = datetime!(2026-12-31 23:30 UTC);
+        assert_eq!(told(evening, "Europe/Berlin"), expected("2026-12-31T23:30:00Z", "1 January 2027, 00:30 CET"));
+        assert_eq!(told(evening, "Asia/Kathmandu").1, "1 January 2027, 05:15 UTC+5:45");
+        assert_eq!(told(NOW, "America/New_York").1, "21 November 2026, 03:30 EST");
+        assert_eq!(DisplayTime::of_end_in_zone(NOW, NOW, zone("Europe/Paris")).words, "21 November 2026, 09:30 CET");
+        assert_eq!(DisplayTime::in_zone(NOW, NOW, None), DisplayTime::new(NOW, NOW));
+        let last = DisplayTime::in_zone(datetime!(9999-12-31 23:59:59 UTC), NOW, zone("Asia/Tokyo"));
+        assert_eq!(last.words, "31 December 9999, 23:59 UTC");
     }
 
     #[test]

@@ -18,5 +18,6 @@ pub mod rotation;
 pub mod session;
 pub mod signing_key;
 pub mod throttle;
+pub mod time_zone;
 pub mod token;
 pub mod user;

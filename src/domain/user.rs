@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use crate::domain::client::is_deceptive;
 use crate::domain::id::UserId;
+use crate::domain::time_zone::TimeZone;
 
 /// Bytes of an e-mail address at most (RFC 5321 section 4.5.3.1.3: a path of 256 with its angle brackets).
 const EMAIL_MAX_BYTES: usize = 254;
@@ -182,6 +183,8 @@ pub struct User {
     pub last_login_at: Option<OffsetDateTime>,
     /// When they did so the time before; the same as the last where nobody noted it.
     pub previous_login_at: Option<OffsetDateTime>,
+    /// The time zone that they read times in; UTC where they have chosen none.
+    pub time_zone: Option<TimeZone>,
 }
 
 impl User {

@@ -116,6 +116,7 @@ copied! { UserRow of users by id {
     theft_noticed_at: Option<i64>,
     theft_told_at: Option<i64>,
     previous_login_at: Option<i64>,
+    time_zone: Option<String>,
 } }
 
 copied! { PepperRow of peppers by id {

@@ -166,6 +166,7 @@ diesel::table! {
         theft_noticed_at -> Nullable<BigInt>,
         theft_told_at -> Nullable<BigInt>,
         previous_login_at -> Nullable<BigInt>,
+        time_zone -> Nullable<Text>,
     }
 }
 

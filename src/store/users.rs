@@ -11,6 +11,7 @@ use super::postgres::{Lock, lock};
 use super::schema::users;
 use super::times::{moment, seconds};
 use crate::domain::id::UserId;
+use crate::domain::time_zone::TimeZone;
 use crate::domain::user::{Email, FullName, Role, User};
 
 #[derive(Queryable, Selectable)]
@@ -23,6 +24,7 @@ pub(super) struct UserRow {
     is_active: bool,
     last_login_at: Option<i64>,
     previous_login_at: Option<i64>,
+    time_zone: Option<String>,
 }
 
 /// Stands in `previous_login_at` where the version before made the row, or signed its user in.
@@ -41,6 +43,8 @@ impl TryFrom<UserRow> for User {
             is_active: row.is_active,
             last_login_at: row.last_login_at.map(moment).transpose()?,
             previous_login_at: previous.map(moment).transpose()?,
+            // One that was put there by hand, or that another version knew, is none.
+            time_zone: row.time_zone.and_then(|name| name.parse().ok()),
         })
     }
 }
@@ -121,6 +125,7 @@ fn insert_as(
             is_active: true,
             last_login_at: None,
             previous_login_at: None,
+            time_zone: None,
         })),
         Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
         Err(error) => Err(error.into()),
@@ -229,6 +234,16 @@ pub fn set_password_hash(connection: &mut Connection, user: UserId, hash: &str) 
 /// If the database cannot write.
 pub fn set_full_name(connection: &mut Connection, user: UserId, full_name: &FullName) -> Result<(), StoreError> {
     diesel::update(users::table.find(user.0)).set(users::full_name.eq(full_name.as_str())).execute(connection)?;
+    Ok(())
+}
+
+/// Sets the time zone of a user, or UTC.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn set_time_zone(connection: &mut Connection, user: UserId, zone: Option<TimeZone>) -> Result<(), StoreError> {
+    let name = zone.map(TimeZone::name);
+    diesel::update(users::table.find(user.0)).set(users::time_zone.eq(name)).execute(connection)?;
     Ok(())
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Notice {
     PasswordReset,
     /// The user has another name.
     NameChanged,
+    /// The user reads times in another zone.
+    TimeZoneChanged,
 }
 
 impl Notice {
@@ -34,6 +36,7 @@ impl Notice {
             Self::WeakPassword(weakness) => format!("password-{}", weakness.as_str()),
             Self::PasswordReset => "reset-".to_owned(),
             Self::NameChanged => "name-".to_owned(),
+            Self::TimeZoneChanged => "zone-".to_owned(),
         }
     }
 
@@ -49,6 +52,7 @@ impl Notice {
             ("password", weakness) => Weakness::named(weakness).map(Self::WeakPassword),
             ("reset", "") => Some(Self::PasswordReset),
             ("name", "") => Some(Self::NameChanged),
+            ("zone", "") => Some(Self::TimeZoneChanged),
             _ => None,
         }
     }
@@ -88,6 +92,7 @@ impl Notice {
                 "Your password was changed, and every device was signed out. Sign in with the new password.".to_owned()
             }
             Self::NameChanged => "Your name was changed.".to_owned(),
+            Self::TimeZoneChanged => "Your time zone was changed.".to_owned(),
         }
     }
 }
@@ -109,6 +114,7 @@ mod tests {
             Notice::WeakPassword(Weakness::Guessable),
             Notice::PasswordReset,
             Notice::NameChanged,
+            Notice::TimeZoneChanged,
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");

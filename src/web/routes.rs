@@ -78,6 +78,9 @@ pub static ROUTES: &[Route] = &[
     route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
     route("/account", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::account))),
     route("/account/name", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_name))),
+    route("/account/time-zone", "POST", Access::RecentPassword, |r| {
+        r.route(web::post().to(handlers::change_time_zone))
+    }),
     route("/reauthenticate", "GET, HEAD, POST", Access::SignedIn, |r| {
         r.route(read().to(handlers::password_again)).route(web::post().to(handlers::reauthenticate))
     }),

@@ -7,6 +7,7 @@
 )]
 
 mod access_coverage;
+mod account;
 mod acting;
 mod attacks_cookies;
 mod attacks_forms;

@@ -10,8 +10,9 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 54] = [
+const SUBJECTS: [&str; 55] = [
     "access_coverage::",
+    "account::",
     "acting::",
     "attacks_cookies::",
     "attacks_forms::",
@@ -96,12 +97,12 @@ fn the_command_line_works_on_a_server() {
     let fresh = run(&url, "doctor");
     assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
     assert!(
-        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 5 migrations"),
+        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 6 migrations"),
         "{fresh:?}"
     );
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(Rows::at(&url).number(tables), 0, "doctor changes nothing");
-    let applied = (1..=5).map(|number| format!("Applied 2026112100000{number}\n")).collect::<String>();
+    let applied = (1..=6).map(|number| format!("Applied 2026112100000{number}\n")).collect::<String>();
     assert_eq!(run(&url, "migrate").stdout, applied);
     assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
     assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));

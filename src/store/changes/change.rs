@@ -5,7 +5,7 @@ use crate::domain::id::{SessionId, UserId};
 /// Something that a process must forget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// A user's name, address, role or activity changed.
+    /// A user's name, address, role, activity or time zone changed.
     User(UserId),
     /// A session ended, or its end moved.
     Session(SessionId),

@@ -34,7 +34,7 @@ use super::error::WebError;
 
 pub(crate) mod handlers {
     //! The handlers, as the route table names them.
-    pub(crate) use super::account::{change_name, get as account};
+    pub(crate) use super::account::{change_name, change_time_zone, get as account};
     pub(crate) use super::activity::get as activity;
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};

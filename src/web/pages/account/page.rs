@@ -7,6 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::display::time::DisplayTime;
+use crate::domain::time_zone::TimeZone;
 use crate::web::error::WebError;
 use crate::web::extract::{CurrentUser, RecentUser};
 use crate::web::pages::layout::Layout;
@@ -21,8 +23,24 @@ struct AccountPage<'a> {
     form_token: &'a str,
     full_name: &'a str,
     email: &'a str,
+    zones: Vec<ZoneOption>,
+    clock: DisplayTime,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
+}
+
+/// One line of the list of time zones.
+struct ZoneOption {
+    name: &'static str,
+    selected: bool,
+}
+
+/// Lists the time zones to choose from, and the one that stands, also where it is known by an old name.
+fn zone_options(standing: Option<TimeZone>) -> Vec<ZoneOption> {
+    let standing = standing.map(TimeZone::name);
+    let mut names: Vec<_> = TimeZone::offered().collect();
+    names.extend(standing.filter(|name| !names.contains(name)));
+    names.into_iter().map(|name| ZoneOption { name, selected: standing == Some(name) }).collect()
 }
 
 /// What a form comes back with, where it cannot be accepted; the sections of the others show what is stored.
@@ -49,11 +67,14 @@ pub(super) fn page(
     status: StatusCode,
     filled: Filled<'_>,
 ) -> Result<HttpResponse, WebError> {
+    let zone = user.user().time_zone;
     let page = AccountPage {
         layout: Layout::new(site, Some(auth), "account"),
         form_token: site.form_token_of(user.identity()),
         full_name: filled.full_name.unwrap_or(&user.user().full_name),
         email: &user.user().email,
+        zones: zone_options(zone),
+        clock: DisplayTime::in_zone(auth.now(), auth.now(), zone),
         problems: filled.problems,
         failure: filled.failure,
     };
