@@ -1,5 +1,7 @@
 //! The use cases of an account. They may call [`crate::session`], never the reverse.
 
+mod add;
+mod administer;
 mod change_name;
 mod change_time_zone;
 mod import;
@@ -7,6 +9,8 @@ mod register;
 mod reset_link;
 mod reset_password;
 
+pub use add::{Added, NewAccount, add_account};
+pub use administer::{Administered, activate, deactivate, give_role};
 pub use change_name::change_name;
 pub use change_time_zone::change_time_zone;
 pub use import::{Format, Pass, UserImport};

@@ -212,6 +212,7 @@ fn changed_mail(user: &User, public_url: &PublicUrl, client: &Client, now: Offse
     }
 }
 
-fn queued(mail: mail::Email, expires_at: OffsetDateTime) -> NewMail {
+/// Puts a mail into the form of the outbox.
+pub(super) fn queued(mail: mail::Email, expires_at: OffsetDateTime) -> NewMail {
     NewMail { to: mail.to, subject: mail.subject, text: mail.text, html: mail.html, expires_at }
 }

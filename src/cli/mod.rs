@@ -1,22 +1,31 @@
 //! The command line.
 
 mod cleanup;
+mod database;
 mod doctor;
+mod event;
+mod manual;
 mod migrate;
 mod node;
 mod output;
 mod relocate;
 mod secret;
 mod serve;
+mod session;
 mod table;
+mod token;
 mod user;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
+use self::event::EventCommand;
 use self::output::{Failure, complain};
+use self::session::SessionCommand;
+use self::token::TokenCommand;
 use self::user::UserCommand;
 use crate::config::{Arguments, Settings};
 
@@ -60,6 +69,21 @@ enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Look at sign-ins, and end them
+    Session {
+        #[command(subcommand)]
+        command: SessionCommand,
+    },
+    /// Look at what happened
+    Event {
+        #[command(subcommand)]
+        command: EventCommand,
+    },
+    /// Count refresh tokens, of which each sign-in has one
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
     /// Delete sign-ins that are over, spent tokens and old events, as the server does by itself
     Cleanup {
         /// Go by this machine's clock, and not only as far as a server has run since
@@ -77,6 +101,21 @@ enum Command {
     },
     /// Check the settings, the key file, the database and the clock, and say what to mend
     Doctor,
+    /// Print the completions for a shell, to be put where it looks for them
+    Completions {
+        /// The shell
+        #[arg(value_name = "bash|zsh|fish", value_parser = shell, hide_possible_values = true)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Understands the name of a shell.
+fn shell(name: &str) -> Result<Shell, String> {
+    let known = [("bash", Shell::Bash), ("zsh", Shell::Zsh), ("fish", Shell::Fish)];
+    let found = known.into_iter().find(|(known, _)| *known == name).map(|(_, shell)| shell);
+    found.ok_or_else(|| "takes bash, zsh or fish".to_owned())
 }
 
 /// What can be done with a secret besides making one.
@@ -113,6 +152,7 @@ pub fn run() -> ExitCode {
     match execute(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(line)) => complain(&line, 1, cli.logs_json()),
+        Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(Failure::Usage(line)) => complain(&line, 2, cli.logs_json()),
     }
 }
@@ -128,6 +168,8 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         Some(Command::Secret { command: None }) => return secret::run(),
         Some(Command::Move { from, to }) => return relocate::run(from, to),
+        Some(Command::Completions { shell }) => return manual::completions(Cli::command(), *shell),
+        Some(Command::Man) => return manual::page(Cli::command()),
         _ => {}
     }
     let settings = cli.arguments.settings();
@@ -141,6 +183,9 @@ fn execute(cli: &Cli) -> Result<(), Failure> {
         Some(Command::Secret { command: Some(SecretCommand::Drop { key }) }) => secret::drop(&settings, key),
         Some(Command::Node { command: NodeCommand::List { json } }) => node::list(&settings, *json),
         Some(Command::User { command }) => user::run(&settings, command),
+        Some(Command::Session { command }) => session::run(&settings, command),
+        Some(Command::Event { command }) => event::run(&settings, command),
+        Some(Command::Token { command }) => token::run(&settings, command),
         _ => serve::run(&settings),
     }
 }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::domain::client::Client;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::EndReason;
+use crate::domain::user::Role;
 
 /// The kinds of audit event; the names are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +35,12 @@ pub enum EventType {
     PasswordReset,
     /// The password of an account is another one, however that came about.
     PasswordChanged,
+    /// An account was deactivated: its owner may not sign in any more.
+    UserDeactivated,
+    /// An account was activated again.
+    UserActivated,
+    /// An account has another role.
+    RoleChanged,
 }
 
 impl EventType {
@@ -52,6 +59,9 @@ impl EventType {
             Self::PasswordResetRequested => "password_reset_requested",
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",
+            Self::UserDeactivated => "user_deactivated",
+            Self::UserActivated => "user_activated",
+            Self::RoleChanged => "role_changed",
         }
     }
 }
@@ -77,6 +87,9 @@ pub struct Details {
     /// Who did it, where that was no client: [`COMMAND_LINE`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
+    /// The role that an account has from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The other party of a replay: where the sign-in had been used last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_address: Option<String>,
@@ -122,6 +135,13 @@ impl Event {
     #[must_use]
     pub fn because(mut self, reason: &'static str) -> Self {
         self.details.reason = Some(reason);
+        self
+    }
+
+    /// Names the role that the account has from now on.
+    #[must_use]
+    pub fn with_role(mut self, role: &Role) -> Self {
+        self.details.role = Some(role.as_str().to_owned());
         self
     }
 

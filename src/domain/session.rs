@@ -39,6 +39,11 @@ impl Lifetimes {
         now + if kept { self.kept } else { self.browser_session }
     }
 
+    /// Returns the moment after which a kept sign-in must have been used to be alive at `now`; see [`Session::idle_end`].
+    pub fn idle_since(&self, now: OffsetDateTime) -> OffsetDateTime {
+        now.saturating_sub(self.idle).saturating_sub(IDLE_MARGIN)
+    }
+
     /// Returns when an access token issued at `now` expires: never after its sign-in, and never so late that a kept
     /// sign-in could idle away unnoticed behind it.
     pub fn access_expires(&self, now: OffsetDateTime, session: &Session) -> OffsetDateTime {
@@ -62,6 +67,8 @@ pub enum EndReason {
     Idle,
     /// A refresh token of it was used a second time: two parties held it.
     Replayed,
+    /// Whoever runs the site ended it.
+    RevokedByOperator,
     /// The account was deactivated.
     Deactivated,
     /// The password was changed.
@@ -76,13 +83,14 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, for tests and for reading it back.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SignedOut,
         Self::SignedOutEverywhere,
         Self::RevokedOnAnotherDevice,
         Self::Expired,
         Self::Idle,
         Self::Replayed,
+        Self::RevokedByOperator,
         Self::Deactivated,
         Self::PasswordChanged,
         Self::RenewalsLost,
@@ -99,6 +107,7 @@ impl EndReason {
             Self::Expired => "expired",
             Self::Idle => "idle",
             Self::Replayed => "replayed",
+            Self::RevokedByOperator => "revoked_by_operator",
             Self::Deactivated => "deactivated",
             Self::PasswordChanged => "password_changed",
             Self::RenewalsLost => "renewals_lost",

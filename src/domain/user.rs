@@ -19,6 +19,9 @@ const EMAIL_MAX_BYTES: usize = 254;
 /// Characters of a name at most; W3C "Personal names around the world" knows none that is longer.
 const NAME_MAX_CHARACTERS: usize = 200;
 
+/// Characters of a role at most: a word and no text.
+const ROLE_MAX_CHARACTERS: usize = 50;
+
 /// An e-mail address, trimmed and in lower case, as accounts are found by it.
 ///
 /// Lower case throughout: no provider of note tells two boxes apart by case, and people do type their name with a
@@ -159,6 +162,35 @@ impl Role {
     }
 }
 
+/// Says that a text is no name of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRole {
+    /// Nothing, too long, or with characters that change how the text around them is shown.
+    #[error(
+        "takes user, admin or a word of the application's own: 1 to {ROLE_MAX_CHARACTERS} characters without spaces"
+    )]
+    Form,
+    /// One of the two that are built in, with capital letters: it would be a role that opens nothing.
+    #[error("takes user and admin in lower case")]
+    Case,
+}
+
+impl FromStr for Role {
+    type Err = InvalidRole;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let plain = !text.chars().any(|c| is_deceptive(c) || c.is_whitespace() || !is_visible(c));
+        if text.is_empty() || text.chars().count() > ROLE_MAX_CHARACTERS || !plain {
+            return Err(InvalidRole::Form);
+        }
+        let built_in = [Self::USER, Self::ADMIN];
+        if built_in.iter().any(|role| role.as_str() != text && role.as_str().eq_ignore_ascii_case(text)) {
+            return Err(InvalidRole::Case);
+        }
+        Ok(Self::from(text.to_owned()))
+    }
+}
+
 impl From<String> for Role {
     fn from(name: String) -> Self {
         let known = [Self::USER, Self::ADMIN].into_iter().find(|role| role.as_str() == name);
@@ -222,6 +254,20 @@ mod tests {
             assert_eq!(text.parse::<Email>(), Err(InvalidEmail), "{text:?}");
         }
         assert_eq!(format!("{}@example.org", "a".repeat(250)).parse::<Email>(), Err(InvalidEmail));
+    }
+
+    #[test]
+    fn a_role_is_one_word_and_the_built_in_ones_are_in_lower_case() {
+        for role in ["user", "admin", "editor", "Éditeur", "support:tier-2"] {
+            assert_eq!(role.parse::<Role>().map(|role| role.as_str().to_owned()).as_deref(), Ok(role));
+        }
+        assert_eq!("admin".parse::<Role>(), Ok(Role::ADMIN));
+        for role in ["Admin", "ADMIN", "User"] {
+            assert_eq!(role.parse::<Role>(), Err(InvalidRole::Case), "{role}");
+        }
+        for role in ["", " ", "two words", "a\u{1b}[2J", "\u{202e}nimda", "\u{200b}", &"x".repeat(51)] {
+            assert_eq!(role.parse::<Role>(), Err(InvalidRole::Form), "{role:?}");
+        }
     }
 
     #[test]

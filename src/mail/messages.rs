@@ -104,6 +104,49 @@ pub fn reset_link(to: user::Email, link: &ResetLink<'_>) -> Result<Email, MailEr
     })
 }
 
+/// What the mail to somebody tells whom an account was made for.
+#[derive(Template)]
+#[template(path = "mail/account_made.txt")]
+pub struct Invitation<'a> {
+    /// The link; whoever holds it may set the password.
+    pub url: &'a str,
+    /// How long it works, in words.
+    pub life: &'a str,
+    /// The page that sends another link.
+    pub again_url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/account_made.html")]
+struct InvitationPage<'a>(&'a Invitation<'a>);
+
+impl<'a> Deref for InvitationPage<'a> {
+    type Target = Invitation<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl fmt::Debug for Invitation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Invitation")
+    }
+}
+
+/// Writes the mail with the link by which somebody sets the password of the account that was made for them.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn invitation(to: user::Email, link: &Invitation<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "Set the password of your new account".to_owned(),
+        text: link.render()?,
+        html: InvitationPage(link).render()?,
+    })
+}
+
 /// What the notice about a changed password tells.
 #[derive(Template, Debug, Clone)]
 #[template(path = "mail/password_changed.txt")]

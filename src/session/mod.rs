@@ -4,6 +4,7 @@
 mod authenticate;
 mod decision_log;
 mod end;
+mod end_all;
 mod ended;
 mod epoch;
 mod error;
@@ -31,6 +32,7 @@ pub use authenticate::{Authenticated, Presented, SolePair};
 pub use decision_log::DecisionLog;
 pub use end::RevokeOutcome;
 pub(crate) use end::{announced, end_replaced};
+pub use end_all::EndAll;
 pub use ended::{Ended, Tombstone};
 pub use error::SessionError;
 pub use identity::Identity;

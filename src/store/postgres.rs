@@ -151,6 +151,8 @@ pub(super) enum Lock {
     Background = 0x7065_7265_6e6e_0003,
     /// Held while what is over is deleted.
     Sweep = 0x7065_7265_6e6e_0004,
+    /// Held while an account is made an administrator's, or ceases to be one.
+    Admins = 0x7065_7265_6e6e_0005,
 }
 
 /// Waits for a lock and holds it to the end of the transaction.

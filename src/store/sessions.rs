@@ -19,7 +19,7 @@ use crate::domain::user::User;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
-struct SessionRow {
+pub(super) struct SessionRow {
     id: String,
     user_id: i64,
     generation: i64,

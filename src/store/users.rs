@@ -95,7 +95,11 @@ pub fn insert_unless_first(
     insert_as(connection, Role::USER, email, full_name, password_hash, now)
 }
 
-fn insert_as(
+/// Adds a user with a role of the caller's choice, be they the first or not.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn insert_as(
     connection: &mut Connection,
     role: Role,
     email: &Email,

@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 55] = [
+const SUBJECTS: [&str; 58] = [
     "access_coverage::",
     "account::",
     "acting::",
@@ -24,6 +24,7 @@ const SUBJECTS: [&str; 55] = [
     "clocks::",
     "devices::",
     "double_click::",
+    "event_follow::",
     "fields::",
     "first_account::",
     "floods::",
@@ -42,6 +43,7 @@ const SUBJECTS: [&str; 55] = [
     "node_keys::",
     "notices::",
     "old_hashes::",
+    "operator_commands::",
     "other_keys::",
     "outages::",
     "outbox::",
@@ -56,6 +58,7 @@ const SUBJECTS: [&str; 55] = [
     "revocation::",
     "rotation::",
     "rough_requests::",
+    "session_commands::",
     "several_cookies::",
     "slow_answers::",
     "stopped::",

@@ -103,6 +103,8 @@ fn words(kind: &str, reason: &str) -> (String, bool) {
         ("signed_out", _) => ("You signed out", false),
         ("session_revoked", "deactivated") => ("A sign-in was ended: the account was deactivated", true),
         ("session_revoked", "password_changed") => ("A sign-in was ended: the password was changed", false),
+        ("session_revoked", "revoked_by_operator") => ("A sign-in was ended by whoever runs this site", true),
+        ("session_revoked", "restored") => ("A sign-in was ended: the data were restored from a backup", false),
         ("session_revoked", _) => ("You ended a sign-in on another device", false),
         ("refresh_token_replayed", _) => ("A copy of a sign-in was used; that sign-in was ended", true),
         ("account_locked", _) => ("The account was locked for a while after too many tries", true),
@@ -116,6 +118,7 @@ fn words(kind: &str, reason: &str) -> (String, bool) {
         ("email_verified", _) => ("You confirmed your email address", false),
         ("user_deactivated", _) => ("The account was deactivated", true),
         ("user_activated", _) => ("The account was activated", false),
+        ("role_changed", _) => ("Your role was changed", true),
         (other, _) => return (other.replace('_', " "), false),
     };
     (words.to_owned(), alarm)

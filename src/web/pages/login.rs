@@ -200,6 +200,10 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
             "Somebody who was signed in to your account ended it. If that was not you, sign in and end the sign-ins you do not know."
                 .to_owned(),
         ),
+        EndReason::RevokedByOperator => (
+            "This sign-in was ended by whoever runs this site",
+            "Sign in again to go on, and ask them if you want to know why.".to_owned(),
+        ),
         EndReason::Expired => ("Your sign-in has expired", "It had reached the end of its life. Sign in again to go on.".to_owned()),
         EndReason::Idle => (
             "You were signed out after a long pause",
@@ -219,7 +223,7 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         ),
         EndReason::Restored => (
             "Please sign in again",
-            "The data of this site were restored from a backup that does not know this sign-in.".to_owned(),
+            "The data of this site were restored from a backup, and sign-ins are not taken over from one.".to_owned(),
         ),
         EndReason::Replaced => {
             ("Somebody signed in again in this browser", "That ended the sign-in that was here before.".to_owned())

@@ -11,6 +11,7 @@ pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod cluster;
+pub(crate) mod commands;
 pub(crate) mod firefox;
 pub(crate) mod guesses;
 pub(crate) mod patience;

@@ -1,7 +1,7 @@
 //! The real program, started as an operator starts it.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -52,6 +52,7 @@ pub(crate) struct Launch {
     folder: PathBuf,
     arguments: Vec<OsString>,
     settings: Vec<(String, String)>,
+    input: Option<String>,
     bound_by_modes: bool,
 }
 
@@ -63,8 +64,13 @@ impl Launch {
 
     /// Prepares a start with a cheap password hash, on a port that the system chooses.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        let launch =
-            Self { folder: folder.to_owned(), arguments: Vec::new(), settings: Vec::new(), bound_by_modes: false };
+        let launch = Self {
+            folder: folder.to_owned(),
+            arguments: Vec::new(),
+            settings: Vec::new(),
+            input: None,
+            bound_by_modes: false,
+        };
         let launch = launch.set("BIND", "127.0.0.1:0").set("BCRYPT_COST", "4");
         if on_postgres() {
             let launch = launch.set("JWT_SECRET_KEY", "a key of the test suite with 32 bytes or more");
@@ -93,6 +99,17 @@ impl Launch {
     /// Adds an argument.
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Adds the arguments of a line, between single spaces.
+    pub(crate) fn words(self, line: &str) -> Self {
+        line.split(' ').fold(self, Self::argument)
+    }
+
+    /// Gives it a text on standard input.
+    pub(crate) fn input(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
         self
     }
 
@@ -157,6 +174,16 @@ impl Finished {
 pub(crate) struct Begun(Running);
 
 impl Begun {
+    /// Returns the whole lines that it has printed so far.
+    pub(crate) fn said(&self) -> String {
+        self.0.stdout.text()
+    }
+
+    /// Returns the whole lines on standard error so far.
+    pub(crate) fn complained(&self) -> String {
+        self.0.stderr.text()
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(self) -> Finished {
         self.0.finish()
@@ -249,11 +276,14 @@ impl Running {
             .env_clear()
             .envs(launch.settings.iter().map(|(name, value)| (name, value)))
             .current_dir(&launch.folder)
-            .stdin(Stdio::null())
+            .stdin(if launch.input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        if let Some(text) = &launch.input {
+            child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        }
         let stdout = Written::collect(child.stdout.take().unwrap());
         let stderr = Written::collect(child.stderr.take().unwrap());
         Self { child, stdout, stderr }
