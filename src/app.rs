@@ -22,8 +22,8 @@ pub use signals::StopSignals;
 use self::parts::keys_that_fit;
 use crate::config::{ClientAddressHeader, Registration, Settings};
 use crate::crypto::{
-    AccessTokens, FirstAccountTokens, FirstSecrets, FormTokens, KeyRing, KeyState, PasswordHasher, PasswordPool,
-    SignedValues, random_bytes,
+    AccessTokens, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing, KeyState, PasswordHasher,
+    PasswordPool, SignedValues, random_bytes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
@@ -140,6 +140,7 @@ impl Application {
         let site = Site::new(SiteParts {
             sessions: sessions.clone(),
             form_tokens: FormTokens::new(keys, &key_state),
+            form_seal: FormSeal::new(keys, &key_state),
             form_cookie: SignedValues::for_form_cookie(keys, &key_state),
             device_cookie: SignedValues::for_known_device_cookie(keys, &key_state),
             first_account: (!public_url.is_loopback())

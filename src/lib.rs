@@ -44,7 +44,8 @@
 //!   the handler says (`RecentUser<60>`); whoever has not is sent to `/reauthenticate` and back. Ask for it where a copied
 //!   cookie or an unattended screen would do lasting harm.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
-//!   takes a [`SubmittedForm`], which exists only once that token was verified.
+//!   takes a [`SubmittedForm`], which exists only once that token was verified. One that meets an ended sign-in is kept for
+//!   ten minutes, encrypted, and sent by its user after the next one; a field whose name contains `password` never is.
 //! - The first route that fits a request answers it: what is registered before [`Application::configure`] takes the
 //!   place of a page of Perennial's, `/` for instance.
 //! - [`authenticate`] sets the security headers of every answer, yours and those of other middleware included. A
@@ -98,6 +99,7 @@
 //!   that is not wrapped in [`authenticate`] it cannot run at all.
 //! - **A form is sent from its own page.** Each handler that changes something takes a [`SubmittedForm`], and a browser
 //!   that says where a request comes from must say: from here. One form begins one session, however often it is sent.
+//! - **A form that meets an ended sign-in is kept for its user alone**, never a password with it, and is sent by them alone.
 //! - **One key, one purpose.** Every key is derived from a secret with a label of its own, so no kind of token can stand
 //!   for another.
 //! - **A password that is tried counts as wrong until it was looked at**, in counters that all processes share; what is
@@ -184,4 +186,4 @@ pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
 pub use mail::{Email, Memory, Outbox, Transport};
 pub use session::{Identity, SessionError};
-pub use web::{CurrentUser, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate};
+pub use web::{CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate};

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::key_ring::{KeyRing, Purpose};
 use super::key_state::{KeyState, NoSigningKey, PerKey};
-use crate::domain::id::{FormId, SessionId};
+use crate::domain::id::{FormId, KeptFormId, SessionId};
 
 /// What a form is bound to: the sign-in, or, signed out, the browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,10 +77,36 @@ impl FormTokens {
         Ok(WrittenFormToken(text))
     }
 
+    /// Makes the token for the page that a form that was kept is sent from: it says which one, so that it is sent once.
+    ///
+    /// # Errors
+    /// As [`FormTokens::token`].
+    pub fn token_of_kept(&self, binding: FormBinding, kept: KeptFormId) -> Result<String, NoSigningKey> {
+        let key = self.keys.signing()?.as_ref().ok_or(NoSigningKey)?;
+        let tag = URL_SAFE_NO_PAD.encode(bound_to_kept(key, binding, kept).finalize().into_bytes());
+        Ok(format!("{tag}.{kept}"))
+    }
+
     /// Tells whether `token` was made for forms bound to `binding`, in constant time.
     pub fn verify(&self, token: &str, binding: FormBinding) -> bool {
-        let Ok(presented) = URL_SAFE_NO_PAD.decode(token) else { return false };
-        self.keys.verifying().flatten().any(|key| bound(key, binding).verify_slice(&presented).is_ok())
+        self.verify_by(token, |key| bound(key, binding))
+    }
+
+    /// Returns the kept form that `token` was made for, if it was made for one and is bound to `binding`.
+    pub fn verify_kept(&self, token: &str, binding: FormBinding) -> Option<KeptFormId> {
+        let (tag, kept) = token.split_once('.')?;
+        let kept = kept.parse().ok()?;
+        self.verify_by(tag, |key| bound_to_kept(key, binding, kept)).then_some(kept)
+    }
+
+    /// Tells whether a form may be of `binding`: whether it is still to be carried out is another question.
+    pub fn accepts(&self, token: &str, binding: FormBinding) -> bool {
+        self.verify(token, binding) || self.verify_kept(token, binding).is_some()
+    }
+
+    fn verify_by(&self, tag: &str, bound: impl Fn(&Hmac<Sha256>) -> Hmac<Sha256>) -> bool {
+        let Ok(presented) = URL_SAFE_NO_PAD.decode(tag) else { return false };
+        self.keys.verifying().flatten().any(|key| bound(key).verify_slice(&presented).is_ok())
     }
 }
 
@@ -90,6 +116,10 @@ fn bound(key: &Hmac<Sha256>, binding: FormBinding) -> Hmac<Sha256> {
         FormBinding::Browser(id) => format!("browser {id}"),
     };
     key.clone().chain_update(text)
+}
+
+fn bound_to_kept(key: &Hmac<Sha256>, binding: FormBinding, kept: KeptFormId) -> Hmac<Sha256> {
+    bound(key, binding).chain_update(format!(" kept {kept}"))
 }
 
 impl std::fmt::Debug for FormTokens {
@@ -118,6 +148,21 @@ mod tests {
         assert!(!tokens.verify(&token, FormBinding::Browser(FormId::from_bytes([1; 16]))));
         for broken in ["", "A", &token[1..], &format!("{token}A"), "not base64!"] {
             assert!(!tokens.verify(broken, mine), "{broken}");
+        }
+    }
+
+    #[test]
+    fn the_token_of_a_kept_form_is_of_that_form_and_of_its_binding() {
+        let (tokens, _) = tokens("ab");
+        let mine = FormBinding::Session(SessionId::from_bytes([1; 16]));
+        let (kept, other) = (KeptFormId::from_bytes([5; 16]), KeptFormId::from_bytes([6; 16]));
+        let token = tokens.token_of_kept(mine, kept).unwrap();
+        assert_eq!(tokens.verify_kept(&token, mine), Some(kept));
+        assert!(tokens.accepts(&token, mine) && !tokens.verify(&token, mine));
+        assert_eq!(tokens.verify_kept(&token, FormBinding::Session(SessionId::from_bytes([2; 16]))), None);
+        let ordinary = tokens.token(mine).unwrap();
+        for forged in [token.replace(&kept.to_string(), &other.to_string()), format!("{ordinary}.{kept}"), ordinary] {
+            assert_eq!(tokens.verify_kept(&forged, mine), None, "{forged}");
         }
     }
 

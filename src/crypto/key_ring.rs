@@ -31,6 +31,7 @@ pub(super) enum Purpose {
     FirstSecret,
     FirstAccount,
     KnownDevice,
+    KeptForm,
 }
 
 impl Purpose {
@@ -44,6 +45,7 @@ impl Purpose {
             Self::FirstSecret => b"perennial first secret v1",
             Self::FirstAccount => b"perennial first account v1",
             Self::KnownDevice => b"perennial known device v1",
+            Self::KeptForm => b"perennial kept form v1",
         }
     }
 }
@@ -103,6 +105,7 @@ mod tests {
             Purpose::FirstSecret,
             Purpose::FirstAccount,
             Purpose::KnownDevice,
+            Purpose::KeptForm,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -110,7 +113,7 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 16);
+        assert_eq!(keys.len(), 18);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 

@@ -12,6 +12,7 @@ mod password_hasher;
 mod password_pool;
 mod plain_bcrypt;
 mod random;
+mod sealed_forms;
 mod signed_values;
 
 pub use access_tokens::{AccessTokens, IssueError};
@@ -25,4 +26,5 @@ pub use password_hasher::{PasswordHasher, Verification};
 pub use password_pool::{HashError, PasswordPool};
 pub use plain_bcrypt::{NoPlainBcrypt, PlainBcrypt};
 pub use random::{RandomError, fresh_secret, random_bytes};
+pub use sealed_forms::{FormSeal, SealError};
 pub use signed_values::SignedValues;

@@ -173,6 +173,42 @@ impl FromStr for FormId {
     }
 }
 
+/// Names one form that is kept until its user has signed in; nobody can guess it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeptFormId([u8; 16]);
+
+impl KeptFormId {
+    /// Makes a name of sixteen random bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes of the name.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeptFormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Base64(self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for KeptFormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeptFormId({self})")
+    }
+}
+
+impl FromStr for KeptFormId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Base64::parse(text).map(|Base64(bytes)| Self(bytes))
+    }
+}
+
 /// Sixteen bytes, written as 22 characters of unpadded base64url.
 struct Base64([u8; 16]);
 

@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod event;
 pub mod id;
+pub mod kept_form;
 pub mod key_id;
 pub mod leaked_passwords;
 pub mod lease;

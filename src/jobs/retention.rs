@@ -11,8 +11,8 @@ use super::worker::{Stopped, Worker};
 use crate::domain::clock::Clock;
 use crate::session::Sessions;
 use crate::store::{
-    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, mail_limits, outbox,
-    sessions, sign_in_forms, throttle,
+    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, kept_forms, mail_limits,
+    outbox, sessions, sign_in_forms, throttle,
 };
 
 /// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
@@ -100,6 +100,9 @@ impl Retention {
         self.all(over, nothing_ahead, sign_in_forms::delete_older, &mut pause)?;
         self.all(over, nothing_ahead, mail_limits::delete_older, &mut pause)?;
         self.all(over, nothing_ahead, throttle::delete_expired, &mut pause)?;
+        // What people typed is not kept beyond its time, whatever the clock was when it began.
+        self.all(reached, nothing_ahead, kept_forms::empty_expired, &mut pause)?;
+        self.all(over, nothing_ahead, kept_forms::delete_expired, &mut pause)?;
         Ok(Swept {
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
             tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,

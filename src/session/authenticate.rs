@@ -140,7 +140,7 @@ impl Sessions {
     }
 
     /// Returns the refresh tokens that we signed; a forged one costs no database call.
-    fn verified_refresh(&self, presented: &Presented<'_>, log: &mut DecisionLog) -> Vec<RefreshToken> {
+    pub(super) fn verified_refresh(&self, presented: &Presented<'_>, log: &mut DecisionLog) -> Vec<RefreshToken> {
         let mut tokens: Vec<RefreshToken> = Vec::new();
         for text in &presented.refresh {
             match self.parts.refresh_cookie.verify(text).and_then(|value| value.parse().ok()) {

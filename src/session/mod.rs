@@ -12,6 +12,7 @@ mod found;
 mod identity;
 mod identity_cache;
 mod identity_map;
+mod kept_forms;
 mod last_seen;
 mod list;
 mod node_state;

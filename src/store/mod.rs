@@ -19,6 +19,7 @@ mod error;
 pub mod event_follower;
 pub mod events;
 mod inspect;
+pub mod kept_forms;
 pub mod mail_limits;
 mod migrations;
 pub mod nodes;

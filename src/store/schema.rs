@@ -39,6 +39,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    kept_forms (id) {
+        id -> Binary,
+        user_id -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        sent_at -> Nullable<BigInt>,
+        page -> Binary,
+        fields -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
     mail_limits (recipient_hash) {
         recipient_hash -> Binary,
         first_at -> BigInt,
@@ -172,12 +184,14 @@ diesel::table! {
 
 diesel::joinable!(auth_events -> users (user_id));
 diesel::joinable!(auth_tokens -> users (user_id));
+diesel::joinable!(kept_forms -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     auth_events,
     auth_tokens,
     changes,
     dropped_keys,
+    kept_forms,
     mail_limits,
     nodes,
     outbox,

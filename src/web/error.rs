@@ -7,7 +7,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AU
 use actix_web::{HttpResponse, ResponseError};
 use time::Duration;
 
-use crate::crypto::{HashError, IssueError, NoSigningKey};
+use crate::crypto::{HashError, IssueError, NoSigningKey, SealError};
 use crate::session::SessionError;
 use crate::store::StoreError;
 use crate::web::local_path::LocalPath;
@@ -47,13 +47,17 @@ pub enum WebError {
     CrossSite,
     /// A form that was made for another browser, another sign-in, or for none.
     FormToken,
+    /// A form that was kept until its user had signed in, and has been sent.
+    SentBefore,
+    /// A form that is kept for somebody else.
+    OfAnother,
     /// Something of which there is nothing here.
     NotFound,
     /// A method that this page does not know.
     MethodNotAllowed(&'static str),
     /// A request that cannot be understood.
     BadRequest(&'static str),
-    /// A form of more than 16 KB.
+    /// A form that is larger than its handler takes: 16 KB, unless it says otherwise.
     TooLarge,
     /// A form that took more than 10 seconds to arrive.
     TooSlow,
@@ -122,6 +126,15 @@ impl From<NoSigningKey> for WebError {
     }
 }
 
+impl From<SealError> for WebError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Key(error) => error.into(),
+            SealError::Random(_) | SealError::TooLarge => Self::Internal(Box::new(error)),
+        }
+    }
+}
+
 impl From<askama::Error> for WebError {
     fn from(error: askama::Error) -> Self {
         Self::Internal(Box::new(error))
@@ -137,9 +150,10 @@ impl ResponseError for WebError {
             Self::SignInRequired { json: true, .. } | Self::ReauthenticationRequired { json: true, .. } => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CrossSite | Self::FormToken | Self::RegistrationClosed | Self::FirstAccountLink => {
+            Self::CrossSite | Self::FormToken | Self::OfAnother | Self::RegistrationClosed | Self::FirstAccountLink => {
                 StatusCode::FORBIDDEN
             }
+            Self::SentBefore => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,

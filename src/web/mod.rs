@@ -15,6 +15,7 @@ mod notice;
 mod pages;
 mod plain_answer;
 mod request_auth;
+mod rescue;
 mod routes;
 mod site;
 mod static_files;
@@ -24,7 +25,7 @@ mod trusted_proxies;
 
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser, RecentUser};
-pub use forms::{FormToken, SubmittedForm};
+pub use forms::{FormLimit, FormToken, SubmittedForm};
 pub use middleware::authenticate;
 pub(crate) use plain_answer::plain_answer;
 pub use routes::configure;

@@ -24,6 +24,8 @@ pub(crate) enum Notice {
     NameChanged,
     /// The user reads times in another zone.
     TimeZoneChanged,
+    /// A form that was kept until its user had signed in is kept no longer.
+    FormOver,
 }
 
 impl Notice {
@@ -37,6 +39,7 @@ impl Notice {
             Self::PasswordReset => "reset-".to_owned(),
             Self::NameChanged => "name-".to_owned(),
             Self::TimeZoneChanged => "zone-".to_owned(),
+            Self::FormOver => "form-".to_owned(),
         }
     }
 
@@ -53,13 +56,14 @@ impl Notice {
             ("reset", "") => Some(Self::PasswordReset),
             ("name", "") => Some(Self::NameChanged),
             ("zone", "") => Some(Self::TimeZoneChanged),
+            ("form", "") => Some(Self::FormOver),
             _ => None,
         }
     }
 
     /// Tells whether it asks for something to be done, rather than confirms what was.
     pub(crate) fn is_warning(&self) -> bool {
-        matches!(self, Self::WeakPassword(_))
+        matches!(self, Self::WeakPassword(_) | Self::FormOver)
     }
 
     /// Returns where to do what it asks for, and the words of the link that leads there.
@@ -93,6 +97,11 @@ impl Notice {
             }
             Self::NameChanged => "Your name was changed.".to_owned(),
             Self::TimeZoneChanged => "Your time zone was changed.".to_owned(),
+            Self::FormOver => {
+                "The form you sent was not carried out. It was kept for ten minutes, which are over, so please fill it in \
+                 again."
+                    .to_owned()
+            }
         }
     }
 }

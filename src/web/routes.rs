@@ -85,6 +85,8 @@ pub static ROUTES: &[Route] = &[
         r.route(read().to(handlers::password_again)).route(web::post().to(handlers::reauthenticate))
     }),
     route("/switch-account", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::switch_account))),
+    route("/rescue/again", "POST", Access::Public, |r| r.route(web::post().to(handlers::send_form_again))),
+    route("/rescue/{id}", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::kept_form))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
     route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| {
         r.route(read().to(handlers::change_password))

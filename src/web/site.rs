@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderMap, HeaderValue, REFERER};
 use actix_web::{HttpRequest, web};
 
 use super::assets::Assets;
 use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
+use super::local_path::LocalPath;
 use super::static_folder::StaticFolder;
 use super::trusted_proxies::TrustedProxies;
-use crate::crypto::{FirstAccountTokens, FormBinding, FormTokens, SignedValues};
+use crate::crypto::{FirstAccountTokens, FormBinding, FormSeal, FormTokens, SignedValues};
 use crate::domain::public_url::PublicUrl;
 use crate::session::{Identity, Sessions};
 
@@ -24,6 +25,8 @@ pub struct SiteParts {
     pub sessions: Sessions,
     /// The tokens in forms.
     pub form_tokens: FormTokens,
+    /// The cipher of forms that could not be carried out.
+    pub form_seal: FormSeal,
     /// The signature of the form cookie.
     pub form_cookie: SignedValues,
     /// The signature of the cookie that names a device.
@@ -54,6 +57,7 @@ pub struct SiteParts {
 pub struct Site {
     pub(crate) sessions: Sessions,
     pub(crate) form_tokens: FormTokens,
+    pub(crate) form_seal: FormSeal,
     pub(crate) form_cookie: SignedValues,
     pub(crate) device_cookie: SignedValues,
     pub(crate) jar: CookieJar,
@@ -83,6 +87,7 @@ impl Site {
         Ok(Self {
             sessions: parts.sessions,
             form_tokens: parts.form_tokens,
+            form_seal: parts.form_seal,
             form_cookie: parts.form_cookie,
             device_cookie: parts.device_cookie,
             jar: CookieJar::new(parts.public_url.is_secure()),
@@ -114,6 +119,13 @@ impl Site {
     /// signs, and takes no form either.
     pub(crate) fn form_token_of<'a>(&self, identity: &'a Identity) -> &'a str {
         identity.form_token(|| self.form_tokens.written(FormBinding::Session(identity.session())).ok())
+    }
+
+    /// Returns the page of this site that a form was sent from, as the browser says; nothing that somebody else could make of
+    /// it leads off this site.
+    pub(crate) fn page_of_form(&self, headers: &HeaderMap) -> Option<LocalPath> {
+        let referrer = headers.get(REFERER)?.to_str().ok()?;
+        LocalPath::parse(referrer.strip_prefix(self.origin.to_str().ok()?)?)
     }
 
     /// Says that the process is about to end: readiness turns 503, and kept connections are wound down.

@@ -5,7 +5,6 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::REFERER;
 use actix_web::{FromRequest, HttpRequest};
 use time::Duration;
 
@@ -57,12 +56,7 @@ impl<const MINUTES: i64> FromRequest for RecentUser<MINUTES> {
     }
 }
 
-/// Returns the page of this site that a form was sent from, as the browser says.
-///
-/// Nothing that somebody else could make of it leads off this site, and the page that asks for the password does not lead
-/// to itself.
+/// Returns the page that a form was sent from; the page that asks for the password does not lead to itself.
 fn page_of_form(request: &HttpRequest, site: &Site) -> Option<LocalPath> {
-    let referrer = request.headers().get(REFERER)?.to_str().ok()?;
-    let path = LocalPath::parse(referrer.strip_prefix(site.origin.to_str().ok()?)?)?;
-    (!path.as_str().starts_with("/reauthenticate")).then_some(path)
+    site.page_of_form(request.headers()).filter(|page| !page.as_str().starts_with("/reauthenticate"))
 }

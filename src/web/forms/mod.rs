@@ -12,10 +12,11 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, dev, web};
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{Stream, StreamExt};
 use percent_encoding::percent_decode_str;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -26,8 +27,11 @@ use super::site::Site;
 /// Bytes of a form at most; the longest honest one (a 1,024-byte password, percent-encoded) has about 4,000.
 const MAX_BYTES: usize = 16 * 1024;
 
+/// Bytes of a form that an application may allow for its own at most: as many are kept of one that cannot be carried out.
+const MOST_BYTES: usize = crate::domain::kept_form::MAX_BYTES;
+
 /// How long a form may take to arrive: 16 KB in that time is slower than any line still in use.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The hidden field that every form carries.
 pub(crate) const TOKEN_FIELD: &str = "form_token";
@@ -64,12 +68,35 @@ impl FromRequest for FormToken {
     }
 }
 
+/// How many bytes the forms of an application may have, where 16 KB are too few: up to 64 KB, `app_data` of the
+/// application, of a scope or of a resource.
+///
+/// ```
+/// # use actix_web::web::{self, ServiceConfig};
+/// # use perennial::{FormLimit, SubmittedForm};
+/// # async fn save(form: SubmittedForm) -> String { form.get("text").to_owned() }
+/// # fn configure(config: &mut ServiceConfig) {
+/// config.service(web::resource("/notes").app_data(FormLimit(64 * 1024)).route(web::post().to(save)));
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct FormLimit(
+    /// Bytes at most.
+    pub usize,
+);
+
+impl FormLimit {
+    fn of(request: &HttpRequest) -> usize {
+        request.app_data::<Self>().map_or(MAX_BYTES, |limit| limit.0.min(MOST_BYTES))
+    }
+}
+
 /// A form whose token was verified. Take it as an argument in every handler that changes something.
 #[derive(Debug)]
 pub struct SubmittedForm(Vec<Field>);
 
 /// The name of a field, and its value, which may be a password.
-type Field = (String, Zeroizing<String>);
+pub(crate) type Field = (String, Zeroizing<String>);
 
 impl SubmittedForm {
     /// Returns the first value of a field, empty where it is missing.
@@ -91,16 +118,22 @@ impl SubmittedForm {
     /// Reads the form of a request and verifies its token.
     ///
     /// # Errors
-    /// `TooLarge`, `TooSlow` or `BadRequest` by its form; `FormToken` if it was not made for this browser.
+    /// `TooLarge`, `TooSlow` or `BadRequest` by its form; `FormToken` if it was not made for this browser; `SentBefore` if it
+    /// was kept and has been sent.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: web::Payload,
         auth: &RequestAuth,
         site: &Site,
     ) -> Result<Self, WebError> {
-        let form = parse(request, &body(payload).await?)?;
+        let form = parse(request, &read_body(payload, FormLimit::of(request)).await?)?;
         let binding = auth.presented_binding().ok_or(WebError::FormToken)?;
-        if site.form_tokens.verify(form.get(TOKEN_FIELD), binding) { Ok(form) } else { Err(WebError::FormToken) }
+        let token = form.get(TOKEN_FIELD);
+        if site.form_tokens.verify(token, binding) {
+            return Ok(form);
+        }
+        let kept = site.form_tokens.verify_kept(token, binding).ok_or(WebError::FormToken)?;
+        if site.sessions.send_kept_form(kept).await? { Ok(form) } else { Err(WebError::SentBefore) }
     }
 }
 
@@ -114,7 +147,7 @@ impl UnverifiedForm {
     /// # Errors
     /// `TooLarge`, `TooSlow` or `BadRequest` by its form.
     pub(crate) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, WebError> {
-        Ok(Self(parse(request, &body(payload).await?)?))
+        Ok(Self(parse(request, &read_body(payload, MAX_BYTES).await?)?))
     }
 
     /// Returns the first value of a field, empty where it is missing.
@@ -139,13 +172,20 @@ impl FromRequest for SubmittedForm {
     }
 }
 
-async fn body(mut payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, WebError> {
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// `TooLarge`, `TooSlow` or `BadRequest`.
+pub(crate) async fn read_body(
+    mut payload: impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, WebError> {
     let read = async {
         // All of it at once, so that it never moves.
-        let mut body = Zeroizing::new(Vec::with_capacity(MAX_BYTES));
+        let mut body = Zeroizing::new(Vec::with_capacity(limit));
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| WebError::BadRequest("The form did not arrive whole."))?;
-            if body.len() + chunk.len() > MAX_BYTES {
+            if body.len() + chunk.len() > limit {
                 return Err(WebError::TooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -155,15 +195,23 @@ async fn body(mut payload: web::Payload) -> Result<Zeroizing<Vec<u8>>, WebError>
     tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(|_| WebError::TooSlow)?
 }
 
-fn parse(request: &HttpRequest, body: &[u8]) -> Result<SubmittedForm, WebError> {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// Tells whether a request says that it brings a form.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn parse(request: &HttpRequest, body: &[u8]) -> Result<SubmittedForm, WebError> {
+    if !is_form(request.headers()) {
         return Err(WebError::BadRequest("A form was expected, and something else came."));
     }
-    let text = std::str::from_utf8(body).map_err(|_| WebError::BadRequest("The form is not text."))?;
-    let fields: Option<Vec<Field>> = text.split('&').filter(|pair| !pair.is_empty()).map(field).collect();
-    fields.map(SubmittedForm).ok_or(WebError::BadRequest("The form is not text."))
+    read_fields(body).map(SubmittedForm).ok_or(WebError::BadRequest("The form is not text."))
+}
+
+/// Reads the fields of a form; nothing if one of them is not text.
+pub(crate) fn read_fields(body: &[u8]) -> Option<Vec<Field>> {
+    std::str::from_utf8(body).ok()?.split('&').filter(|pair| !pair.is_empty()).map(field).collect()
 }
 
 /// Decodes one field (URL Standard section 5.1); nothing if it is not text.

@@ -26,6 +26,13 @@ pub(crate) struct Arrived {
     reads: bool,
 }
 
+impl Arrived {
+    /// Returns what is known of the request.
+    pub(crate) fn auth(&self) -> &RequestAuth {
+        &self.auth
+    }
+}
+
 /// Tells whether a request belongs to nobody: a cache must never hold a cookie, and a probe has none.
 pub(crate) fn is_for_nobody(path: &str) -> bool {
     path.starts_with("/static/")

@@ -9,7 +9,7 @@ use askama::Template;
 use crate::display::duration::roughly;
 use crate::web::error::WebError;
 use crate::web::fault_log::lost_answer;
-use crate::web::pages::{ErrorPage, Layout};
+use crate::web::pages::{ErrorPage, Layout, SendAgain};
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
@@ -34,6 +34,7 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
     let reference = status.is_server_error().then(|| log(site, request, &response));
     let error = response.error().and_then(|error| error.as_error::<WebError>());
     let words = words(site, status, error);
+    let again = response.extensions().get::<SendAgain>().cloned();
     let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
     let layout = Layout::new(site, auth.as_ref(), "");
     let page = ErrorPage {
@@ -43,6 +44,7 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
         next: &words.next,
         link: words.link,
         reference: reference.as_deref(),
+        again,
     };
     // A page of constant words can fail only for want of memory.
     let body = page.render().unwrap_or_else(|_| words.what.clone());
@@ -74,6 +76,18 @@ fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {
             "This form is no longer valid",
             "It was made for another browser or for a sign-in that has ended, so nothing was changed.",
             "Go back, reload the page and send the form again. If that does not help, allow cookies for this site.",
+            HOME,
+        ),
+        Some(WebError::SentBefore) => say(
+            "This form was sent already",
+            "It was sent once, and a form that was kept for you is not sent twice.",
+            "Look whether it did what you wanted; if it did not, fill it in again.",
+            HOME,
+        ),
+        Some(WebError::OfAnother) => say(
+            "This form is somebody else's",
+            "It was sent from this browser by another account, so it is kept for that account alone, and for a few minutes.",
+            "If it was yours, sign out and sign in as whoever sent it.",
             HOME,
         ),
         Some(WebError::RegistrationClosed) => say(
@@ -130,7 +144,7 @@ fn by_status(status: StatusCode) -> Words {
         ),
         StatusCode::PAYLOAD_TOO_LARGE => (
             "This form is too large",
-            "It has more than 16 KB, so nothing was changed.",
+            "It has more than this page takes, so nothing was changed.",
             "Shorten what you entered and send it again.",
         ),
         StatusCode::TOO_MANY_REQUESTS => {

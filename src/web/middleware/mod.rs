@@ -13,6 +13,7 @@ use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
@@ -20,13 +21,14 @@ use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recogni
 use self::request_log::RequestLine;
 use super::error::WebError;
 use super::request_auth::NewFormCookie;
+use super::rescue::{self, Sent};
 use super::site::Site;
 
 /// Signs requests in, keeps them signed in, and completes every answer; for `App::wrap(from_fn(authenticate))`.
 ///
-/// In this order: a form from another site is refused; the cookies say who the request is, *before* the handler; the
-/// refresh token is renewed right before the answer goes, *after* the handler; an error becomes a page; the security
-/// headers are set. It is one middleware because each of these must hold for every answer, those of other middleware and
+/// In this order: a form from another site is refused; the cookies say who the request is, *before* the handler; a form that
+/// was not carried out for want of a sign-in is kept; the refresh token is renewed right before the answer goes, *after* the
+/// handler; an error becomes a page; the security headers are set. It is one middleware because each of these must hold for every answer, those of other middleware and
 /// their errors included.
 ///
 /// # Errors
@@ -54,7 +56,7 @@ pub async fn authenticate(
 
 async fn handle(
     site: web::Data<Site>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if !same_origin::allows(request.method(), request.headers(), &site.origin) {
@@ -73,28 +75,43 @@ async fn handle(
         // In boxes of their own, here and below: the future of nearly every request stays small enough to be moved about.
         None => match Box::pin(authenticate::authenticate(&site, &request)).await {
             Ok(arrived) => arrived,
-            Err(error) => return Ok(answer(&site, request.error_response(WebError::from(error)))),
+            Err(error) => return Ok(answer(&site, Box::pin(rescue::unrecognized(&site, request, error.into())).await)),
         },
     };
+    let mut sent = None;
+    if *request.method() == Method::POST {
+        if request.path() == rescue::SEND_AGAIN
+            && let Err(error) = Box::pin(rescue::forward(&site, arrived.auth(), &mut request)).await
+        {
+            return Ok(answer(&site, request.error_response(error)));
+        }
+        (request, sent) = rescue::record(&site, request);
+    }
     match next.call(request).await {
         Ok(response) => {
             let mut response = response.map_into_boxed_body();
+            if let Some(sent) = sent.filter(|_| response.response().error().is_some()) {
+                Box::pin(rescue::rescue(&site, arrived.auth(), sent, response.response_mut())).await;
+            }
             let new_form = response.request().extensions().get::<NewFormCookie>().cloned();
             if owes_something(&arrived, new_form.as_ref(), response.response()) {
                 Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;
             }
             Ok(answer(&site, response))
         }
-        Err(error) => Err(Box::pin(complete_error(&site, arrived, error)).await),
+        Err(error) => Err(Box::pin(complete_error(&site, arrived, sent, error)).await),
     }
 }
 
 /// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,
 /// and the answer gets its page and its headers.
-async fn complete_error(site: &web::Data<Site>, arrived: Arrived, error: Error) -> Error {
-    let mut response = error.error_response();
-    finish(site, arrived, None, &mut response).await;
+async fn complete_error(site: &web::Data<Site>, arrived: Arrived, sent: Option<Sent>, error: Error) -> Error {
     let described = error.to_string();
+    let mut response = HttpResponse::from_error(error);
+    if let Some(sent) = sent {
+        rescue::rescue(site, arrived.auth(), sent, &mut response).await;
+    }
+    finish(site, arrived, None, &mut response).await;
     InternalError::from_response(described, complete_alone(site, response)).into()
 }
 

@@ -6,6 +6,7 @@ mod dashboard;
 mod devices;
 mod error;
 mod home;
+mod kept_form;
 mod layout;
 mod login;
 mod logout;
@@ -27,7 +28,7 @@ use askama::Template;
 use crate::display::duration::exactly;
 use crate::domain::session::Lifetimes;
 
-pub(crate) use error::ErrorPage;
+pub(crate) use error::{ErrorPage, PasswordField, SendAgain};
 pub(crate) use layout::Layout;
 
 use super::error::WebError;
@@ -39,6 +40,7 @@ pub(crate) mod handlers {
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};
     pub(crate) use super::home::{change_password, get as home};
+    pub(crate) use super::kept_form::{again as send_form_again, get as kept_form};
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};
     pub(crate) use super::new_password::{get as new_password, link as open_reset_link, post as set_new_password};

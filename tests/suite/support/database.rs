@@ -69,6 +69,7 @@ pub fn everything_stored(folder: &Path) -> Vec<u8> {
             "outbox",
             "sign_in_forms",
             "throttle_counters",
+            "kept_forms",
         ];
         let text = |table| format!("SELECT coalesce(string_agg(row::text, ' '), '') FROM {table} AS row");
         return tables.iter().flat_map(|table| rows.text(&text(table)).into_bytes()).collect();

@@ -14,6 +14,7 @@ pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod firefox;
 pub(crate) mod guesses;
+pub(crate) mod kept;
 pub(crate) mod patience;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
