@@ -41,6 +41,10 @@ pub(crate) struct Page {
     stylesheet: String,
     icon: String,
     form_token: String,
+    /// The sentence beside the shield.
+    because: String,
+    /// The words and the place of each event.
+    events: Vec<[String; 2]>,
     moments: Vec<[String; 3]>,
 }
 
@@ -51,11 +55,27 @@ struct DashboardPage<'a> {
     full_name: &'a str,
     email: &'a str,
     welcome_back: bool,
+    safety: Safety<'a>,
+    events: Vec<LastEvent<'a>>,
     last_sign_in: Option<Cow<'a, DisplayTime>>,
     device: &'a str,
     address: Cow<'a, str>,
     kept: bool,
     sign_in_ends: Cow<'a, DisplayTime>,
+}
+
+struct Safety<'a> {
+    answer: &'a str,
+    because: &'a str,
+    to_do: Option<(&'static str, &'static str)>,
+}
+
+struct LastEvent<'a> {
+    words: &'a str,
+    place: &'a str,
+    icon: &'a str,
+    warning: bool,
+    at: Cow<'a, DisplayTime>,
 }
 
 struct Layout<'a> {
@@ -95,17 +115,27 @@ impl Page {
         let own = ["content-length", "content-type", "date"];
         let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let headers = headers.filter(|(name, _)| !own.contains(name));
-        let times = body.split("<time datetime=\"").skip(1).map(|rest| {
+        let times = body.match_indices("<time datetime=\"").map(|(at, start)| {
+            let (before, rest) = (&body[..at], &body[at + start.len()..]);
             let (iso, rest) = rest.split_once("\">").unwrap();
-            let (words, rest) = rest.split_once("</time> <span class=\"ago\">(").unwrap();
-            [iso, words, rest.split(')').next().unwrap()].map(str::to_owned)
+            let words = rest.split("</time>").next().unwrap();
+            let ago = before.trim_end_matches("</span> ").trim_end_matches(", ").rsplit('>').next().unwrap();
+            [iso, words, ago].map(str::to_owned)
         });
+        let between = |text: &str, before: &str, after: &str| {
+            text.split_once(before).unwrap().1.split(after).next().unwrap().to_owned()
+        };
+        let events = body.split("class=\"event__words\">").skip(1);
+        let events =
+            events.map(|event| [event.split("</p>").next().unwrap().to_owned(), between(event, " · ", "</p>")]);
         let attribute = |before: &str| body.split_once(before).unwrap().1.split('"').next().unwrap().to_owned();
         Self {
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             stylesheet: attribute("rel=\"stylesheet\" href=\""),
             icon: attribute("rel=\"icon\" href=\""),
             form_token: attribute("name=\"form_token\" value=\""),
+            because: between(body, "<h2 id=\"safety-title\">All quiet.</h2>\n<p>", "</p>"),
+            events: events.collect(),
             moments: times.collect(),
             body: body.to_owned(),
         }
@@ -177,9 +207,17 @@ async fn dashboard(request: HttpRequest, ready: web::Data<Ready>) -> HttpRespons
     }
 }
 
-/// Makes the page; its last time says when the sign-in ends, and one before it when the last sign-in was.
+/// The drawing of every event of somebody who has only signed in.
+const ICON: &str = "enter";
+
+/// Makes the page; its first times are those of the events, the next says when the sign-in ends, and one after it when the
+/// last sign-in was.
 fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address: Cow<'a, str>) -> String {
-    let sign_in_ends = moments.pop().unwrap();
+    let rest = moments.split_off(ready.page.events.len());
+    let mut rest = rest.into_iter();
+    let sign_in_ends = rest.next().unwrap();
+    let events = ready.page.events.iter().zip(moments);
+    let events = events.map(|([words, place], at)| LastEvent { words, place, icon: ICON, warning: false, at });
     let name = "Ada Lovelace";
     let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard" };
     let layout = Layout {
@@ -196,7 +234,9 @@ fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address:
         full_name: name,
         email: super::client::EMAIL,
         welcome_back: false,
-        last_sign_in: moments.pop(),
+        safety: Safety { answer: "All quiet.", because: &ready.page.because, to_do: None },
+        events: events.collect(),
+        last_sign_in: rest.next(),
         device: "Chrome on Linux",
         address,
         kept: true,

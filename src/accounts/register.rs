@@ -74,7 +74,7 @@ pub async fn register(
         };
         events::insert(connection, &Event::new(EventType::Registered, Some(user.id), &from, now))?;
         let ended = end_replaced(connection, &replaced, &from, now)?;
-        let begun = recording.record(connection, draft.for_user(user.id), form, &from)?;
+        let begun = recording.record(connection, draft.for_user(user.id), form, None, &from)?;
         // What strangers tried while there was no account is not held against its owner.
         throttle::succeeded(connection, &email, device, None, now)?;
         // As any process reads the row from now on.

@@ -1,6 +1,7 @@
-//! Words for people, in pages, mails and on the command line: times, durations, devices and places.
+//! Words for people, in pages, mails and on the command line: times, durations, devices, places and events.
 
 pub mod device;
 pub mod duration;
+pub mod event;
 pub mod place;
 pub mod time;

@@ -5,13 +5,20 @@ use std::borrow::Cow;
 use time::format_description::StaticFormatDescription;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use crate::domain::time_zone::TimeZone;
 
 /// How people read a moment.
 const WORDS: StaticFormatDescription =
     format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]");
+
+/// How people read a day of this year.
+const DAY: StaticFormatDescription = format_description!("[weekday], [day padding:none] [month repr:long]");
+
+/// How people read a day of another year.
+const DAY_OF_YEAR: StaticFormatDescription =
+    format_description!("[weekday], [day padding:none] [month repr:long] [year]");
 
 /// A moment as a page or a mail shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +60,16 @@ impl DisplayTime {
         Self::described(at, ago, zone)
     }
 
+    /// Returns the time of day alone: `08:30 UTC`.
+    pub fn clock(&self) -> &str {
+        self.words.split_once(", ").map_or(&self.words, |(_, clock)| clock)
+    }
+
+    /// Returns the day alone: `21 November 2026`.
+    pub fn date(&self) -> &str {
+        self.words.split_once(", ").map_or(&self.words, |(date, _)| date)
+    }
+
     fn described(at: OffsetDateTime, ago: String, zone: Option<TimeZone>) -> Self {
         let at = at.to_offset(UtcOffset::UTC);
         // In the last hours of the year 9999, a zone ahead of UTC would write one that does not exist.
@@ -63,6 +80,51 @@ impl DisplayTime {
         words.push(' ');
         words.push_str(&name);
         Self { iso, words, ago }
+    }
+}
+
+/// How one reader is told of times: from when they read, and in the time zone that they have chosen, if any.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    now: OffsetDateTime,
+    zone: Option<TimeZone>,
+}
+
+impl Times {
+    /// Describes times to somebody who reads at `now`.
+    pub fn new(now: OffsetDateTime, zone: Option<TimeZone>) -> Self {
+        Self { now, zone }
+    }
+
+    /// Describes when something happened.
+    pub fn past(&self, at: OffsetDateTime) -> DisplayTime {
+        DisplayTime::in_zone(at, self.now, self.zone)
+    }
+
+    /// Describes when something ends.
+    pub fn end(&self, at: OffsetDateTime) -> DisplayTime {
+        DisplayTime::of_end_in_zone(at, self.now, self.zone)
+    }
+
+    /// Names the day of a moment: `Today`, `Yesterday`, `Friday, 20 November`.
+    pub fn day(&self, at: OffsetDateTime) -> String {
+        let (date, today) = (self.date(at), self.date(self.now));
+        let form = if date.year() == today.year() { DAY } else { DAY_OF_YEAR };
+        match (today - date).whole_days() {
+            0 => "Today".to_owned(),
+            1 => "Yesterday".to_owned(),
+            _ => date.format(form).unwrap_or_default(),
+        }
+    }
+
+    /// Tells whether two moments are on one day of the reader.
+    pub fn is_same_day(&self, one: OffsetDateTime, other: OffsetDateTime) -> bool {
+        self.date(one) == self.date(other)
+    }
+
+    fn date(&self, at: OffsetDateTime) -> Date {
+        let offset = self.zone.map_or(UtcOffset::UTC, |zone| zone.at(at).0);
+        at.checked_to_offset(offset).unwrap_or(at).date()
     }
 }
 
@@ -144,6 +206,21 @@ mod tests {
         assert_eq!(DisplayTime::in_zone(NOW, NOW, None), DisplayTime::new(NOW, NOW));
         let last = DisplayTime::in_zone(datetime!(9999-12-31 23:59:59 UTC), NOW, zone("Asia/Tokyo"));
         assert_eq!(last.words, "31 December 9999, 23:59 UTC");
+    }
+
+    #[test]
+    fn days_are_named_from_now_back() {
+        for (at, words) in [
+            (datetime!(2026-11-21 0:00 UTC), "Today"),
+            (datetime!(2026-11-20 23:59 UTC), "Yesterday"),
+            (datetime!(2026-11-19 12:00 UTC), "Thursday, 19 November"),
+            (datetime!(2025-12-31 12:00 UTC), "Wednesday, 31 December 2025"),
+        ] {
+            assert_eq!(Times::new(NOW, None).day(at), words);
+        }
+        let abroad = Times::new(NOW, "Asia/Tokyo".parse().ok());
+        assert_eq!(abroad.day(datetime!(2026-11-20 15:00 UTC)), "Today", "midnight in Tokyo");
+        assert!(!abroad.is_same_day(datetime!(2026-11-20 14:59 UTC), NOW));
     }
 
     #[test]

@@ -69,6 +69,9 @@ impl EventType {
 /// What an event names as its cause where whoever runs the site did something by a command.
 pub const COMMAND_LINE: &str = "command line";
 
+/// Why a sign-in is worth a second look of its user: its password is easy to guess.
+pub const WEAK_PASSWORD: &str = "weak_password";
+
 /// The particulars of an event, kept as JSON: whatever does not apply is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Details {
@@ -196,6 +199,15 @@ pub struct PastEvent {
     pub user_agent: String,
     /// When.
     pub at: OffsetDateTime,
+}
+
+/// A part of the trail of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The events, newest first.
+    pub events: Vec<PastEvent>,
+    /// The last event that was looked at, where there may be more behind it.
+    pub reached: Option<i64>,
 }
 
 /// Which part of the trail a page shows.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::error::SessionError;
 use super::identity::Identity;
 use super::sessions::Sessions;
-use crate::domain::event::{PastEvent, Window};
+use crate::domain::event::{Past, Window};
 use crate::domain::session::Session;
 use crate::store::{events, sessions};
 
@@ -18,14 +18,19 @@ impl Sessions {
         let user = identity.user().id;
         let read = self.parts.database.read(move |connection| sessions::unrevoked_of_user(connection, user));
         let mut found = read.await?;
-        for session in &mut found {
+        self.note_last_seen(&mut found);
+        found.retain(|session| session.ended(self.lifetimes(), now).is_none());
+        found.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
+        Ok(found)
+    }
+
+    /// Adds to rows what was noted here of their last use and is not written down yet.
+    pub(super) fn note_last_seen(&self, found: &mut [Session]) {
+        for session in found {
             if let Some(seen) = self.last_seen.get(session.id) {
                 session.last_seen_at = session.last_seen_at.max(seen);
             }
         }
-        found.retain(|session| session.ended(self.lifetimes(), now).is_none());
-        found.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
-        Ok(found)
     }
 
     /// Tells whether the user of a request is to be welcomed back: once after a pause, of all pages and processes.
@@ -38,7 +43,7 @@ impl Sessions {
         self.write(move |connection| Ok((sessions::claim_welcome(connection, id, away_from)?, Vec::new()))).await
     }
 
-    /// Returns at most `limit` of the user's events, newest first.
+    /// Returns at most `limit` of the user's events of some kinds, or of all where none is named, newest first.
     ///
     /// # Errors
     /// If the database has no answer.
@@ -46,9 +51,11 @@ impl Sessions {
         &self,
         identity: &Identity,
         window: Window,
-        limit: i64,
-    ) -> Result<Vec<PastEvent>, SessionError> {
+        kinds: &'static [&'static str],
+        limit: usize,
+    ) -> Result<Past, SessionError> {
         let user = identity.user().id;
-        Ok(self.parts.database.read(move |connection| events::of_user(connection, user, window, limit)).await?)
+        let limit = limit as i64;
+        Ok(self.parts.database.read(move |connection| events::of_user(connection, user, window, kinds, limit)).await?)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::error::SessionError;
+use super::glances::Glances;
 use super::identity_cache::IdentityCache;
 use super::last_seen::LastSeen;
 use super::node_state::NodeState;
@@ -58,6 +59,7 @@ pub struct Inner {
     pub(super) cache: IdentityCache,
     pub(super) last_seen: LastSeen,
     pub(super) turns: Turns,
+    pub(super) glances: Glances,
     reissue_in_place: AtomicBool,
 }
 
@@ -79,6 +81,7 @@ impl Sessions {
             cache: IdentityCache::new(parts.lifetimes.access)?,
             last_seen: LastSeen::default(),
             turns: Turns::default(),
+            glances: Glances::new(),
             reissue_in_place: AtomicBool::new(true),
             parts,
         })))
@@ -208,6 +211,7 @@ impl Sessions {
         let sessions = self.clone();
         let task = tokio::spawn(async move {
             let (outcome, changes) = sessions.parts.database.write(write).await?;
+            sessions.glances.outdate();
             sessions.invalidate(&changes);
             Ok(outcome)
         });

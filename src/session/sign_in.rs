@@ -10,7 +10,7 @@ use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
 use crate::crypto::Verification;
 use crate::domain::client::Client;
-use crate::domain::event::{Event, EventType, Theft};
+use crate::domain::event::{Event, EventType, Theft, WEAK_PASSWORD};
 use crate::domain::id::{DeviceId, FormId, SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::password_quality::Weakness;
@@ -107,7 +107,7 @@ impl Sessions {
                 return Ok((None, Vec::new()));
             }
             let ended = end_replaced(connection, &replaced, &client, now)?;
-            let begun = sessions.record(connection, begun, form, &client)?;
+            let begun = sessions.record(connection, begun, form, proven.weakness, &client)?;
             proven.succeeded(connection, now)?;
             let found = Self::find_with_theft(connection, begun.session.id, now)?;
             Ok((found.map(|(_, user, theft)| (begun, user, theft)), announced(&ended)))
@@ -124,6 +124,7 @@ impl Sessions {
         connection: &mut Connection,
         begun: Begun,
         form: Option<FormId>,
+        weakness: Option<Weakness>,
         client: &Client,
     ) -> Result<Begun, StoreError> {
         let (user, now) = (begun.session.user_id, begun.session.created_at);
@@ -136,7 +137,8 @@ impl Sessions {
         sessions::insert(connection, &begun.session)?;
         users::signed_in(connection, user, now)?;
         let event = Event::new(EventType::SignedIn, Some(user), client, now);
-        events::insert(connection, &event.about(begun.session.id))?;
+        let event = event.about(begun.session.id);
+        events::insert(connection, &if weakness.is_some() { event.because(WEAK_PASSWORD) } else { event })?;
         Ok(begun)
     }
 

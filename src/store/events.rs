@@ -1,6 +1,7 @@
 //! The audit trail.
 
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -8,7 +9,7 @@ use super::Connection;
 use super::error::StoreError;
 use super::schema::auth_events;
 use super::times::{moment, seconds};
-use crate::domain::event::{Event, EventType, PastEvent, Theft, Window};
+use crate::domain::event::{Event, EventType, Past, PastEvent, Theft, Window};
 use crate::domain::id::UserId;
 
 /// The column `details`, read back; what an event does not have is empty.
@@ -60,7 +61,11 @@ pub fn insert(connection: &mut Connection, event: &Event) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Returns at most `limit` of a user's events, newest first.
+/// How many of a user's events are looked through for a page that shows few kinds of them: some milliseconds of reading,
+/// however long the trail is. Whoever wants to go on looking follows the link to the next page.
+const LOOKED_THROUGH: i64 = 2_000;
+
+/// Returns at most `limit` of a user's events of some kinds, or of all where none is named, newest first.
 ///
 /// # Errors
 /// If the database cannot read.
@@ -68,23 +73,48 @@ pub fn of_user(
     connection: &mut Connection,
     user: UserId,
     window: Window,
+    kinds: &[&str],
     limit: i64,
-) -> Result<Vec<PastEvent>, StoreError> {
-    let columns = (auth_events::id, auth_events::event_type, auth_events::details, auth_events::created_at);
-    let own = auth_events::table.filter(auth_events::user_id.eq(user.0)).select(columns).limit(limit);
-    let newest = auth_events::id.desc();
-    let mut rows: Vec<(i64, String, String, i64)> = match window {
-        Window::Newest => own.order(newest).load(connection)?,
-        Window::Before(id) => own.filter(auth_events::id.lt(id)).order(newest).load(connection)?,
-        Window::After(id) => own.filter(auth_events::id.gt(id)).order(auth_events::id.asc()).load(connection)?,
+) -> Result<Past, StoreError> {
+    let within = ids_within(window);
+    let own = |(from, to): (i64, i64)| auth_events::user_id.eq(user.0).and(auth_events::id.between(from, to));
+    let forwards = matches!(window, Window::After(_));
+    let ids = auth_events::table.filter(own(within)).select(auth_events::id).offset(LOOKED_THROUGH - 1).limit(1);
+    // The index by user and number answers this without a look at the rows.
+    let farthest: Option<i64> = match (kinds, forwards) {
+        ([], _) => None,
+        (_, true) => ids.order(auth_events::id.asc()).first(connection).optional()?,
+        (_, false) => ids.order(auth_events::id.desc()).first(connection).optional()?,
     };
+    let within = match (farthest, forwards) {
+        (Some(farthest), true) => (within.0, farthest),
+        (Some(farthest), false) => (farthest, within.1),
+        (None, _) => within,
+    };
+    let columns = (auth_events::id, auth_events::event_type, auth_events::details, auth_events::created_at);
+    let of_kinds = auth_events::event_type.eq_any(kinds).or(kinds.is_empty().into_sql::<Bool>());
+    let found = auth_events::table.filter(own(within)).filter(of_kinds).select(columns).limit(limit);
+    let mut rows: Vec<(i64, String, String, i64)> = if forwards {
+        found.order(auth_events::id.asc()).load(connection)?
+    } else {
+        found.order(auth_events::id.desc()).load(connection)?
+    };
+    let reached = if rows.len() as i64 == limit { rows.last().map(|(id, ..)| *id) } else { farthest };
     rows.sort_unstable_by_key(|(id, ..)| std::cmp::Reverse(*id));
-    rows.into_iter()
-        .map(|(id, kind, details, at)| {
-            let StoredDetails { address, user_agent, reason, by, .. } = StoredDetails::read(&details);
-            Ok(PastEvent { id, kind, reason, by, address, user_agent, at: moment(at)? })
-        })
-        .collect()
+    let events = rows.into_iter().map(|(id, kind, details, at)| {
+        let StoredDetails { address, user_agent, reason, by, .. } = StoredDetails::read(&details);
+        Ok(PastEvent { id, kind, reason, by, address, user_agent, at: moment(at)? })
+    });
+    Ok(Past { events: events.collect::<Result<_, StoreError>>()?, reached })
+}
+
+/// Returns the least and the greatest number that a window lets through.
+fn ids_within(window: Window) -> (i64, i64) {
+    match window {
+        Window::Newest => (i64::MIN, i64::MAX),
+        Window::Before(id) => (i64::MIN, id.saturating_sub(1)),
+        Window::After(id) => (id.saturating_add(1), i64::MAX),
+    }
 }
 
 /// Returns the last theft of one of a user's sign-ins that was noticed after `since`.

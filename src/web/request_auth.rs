@@ -17,6 +17,7 @@ use super::error::WebError;
 use super::notice::Notice;
 use super::site::Site;
 use crate::crypto::{FormBinding, random_bytes};
+use crate::display::time::Times;
 use crate::domain::id::{FormId, SessionId};
 use crate::session::{Authenticated, Identity, IssuedTokens};
 
@@ -84,6 +85,11 @@ impl RequestAuth {
     /// Returns when the request arrived.
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.0.now
+    }
+
+    /// Returns how whoever sent the request is told of times.
+    pub(crate) fn times(&self) -> Times {
+        Times::new(self.now(), self.identity().and_then(|identity| identity.user().time_zone))
     }
 
     /// Returns the address that the request came from.

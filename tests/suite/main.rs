@@ -9,6 +9,7 @@
 mod access_coverage;
 mod account;
 mod acting;
+mod activity;
 mod attacks_cookies;
 mod attacks_forms;
 mod attacks_input;
@@ -74,8 +75,8 @@ mod retention;
 mod revocation;
 mod rotation;
 mod rough_requests;
-mod session_commands;
 mod send_again;
+mod session_commands;
 mod several_cookies;
 mod slow_answers;
 mod stopped;

@@ -1,38 +1,58 @@
-//! `/activity`.
+//! `/activity`: what happened to the account, as a timeline.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use time::OffsetDateTime;
 
 use super::layout::Layout;
 use super::render;
-use crate::display::device::device;
-use crate::display::time::DisplayTime;
-use crate::domain::event::{COMMAND_LINE, PastEvent, Window};
+use crate::display::event::{Advice, EventFilter, KEPT, Tone, describe, whence};
+use crate::display::time::{DisplayTime, Times};
+use crate::domain::event::{PastEvent, Window};
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
-/// Events on a page.
+/// Entries on a page; a run of one kind is one entry.
 const PAGE: usize = 25;
+
+/// Events that are read for a page at most: runs take more of them than there are entries.
+const READ: usize = 200;
 
 #[derive(Template)]
 #[template(path = "pages/activity.html")]
 struct ActivityPage<'a> {
     layout: Layout<'a>,
-    events: Vec<ActivityRow>,
+    filters: Vec<FilterLink>,
+    days: Vec<Day>,
     newer: Option<String>,
     older: Option<String>,
 }
 
-/// One event in words.
-struct ActivityRow {
+/// A link that shows some of the events.
+struct FilterLink {
+    title: &'static str,
+    href: String,
+    current: bool,
+}
+
+/// The entries of one day.
+struct Day {
+    title: String,
+    entries: Vec<Entry>,
+}
+
+/// One event in words, or a run of events of one kind; the component `event.html` shows it.
+struct Entry {
     at: DisplayTime,
     words: String,
     place: String,
-    alarm: bool,
+    icon: &'static str,
+    tone: Tone,
+    advice: Option<Advice>,
+    /// The times and places of a run, newest first; empty where there is one event alone.
+    run: Vec<(DisplayTime, String)>,
 }
 
 /// Which part of the trail is asked for.
@@ -40,6 +60,8 @@ struct ActivityRow {
 pub(crate) struct Query {
     before: Option<i64>,
     after: Option<i64>,
+    #[serde(default)]
+    show: String,
 }
 
 /// `GET /activity`.
@@ -50,76 +72,108 @@ pub(crate) async fn get(
     user: CurrentUser,
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
-    let window = match query.map(web::Query::into_inner) {
+    let query = query.map(web::Query::into_inner);
+    let window = match query {
         Some(Query { after: Some(id), .. }) => Window::After(id),
         Some(Query { before: Some(id), .. }) => Window::Before(id),
         _ => Window::Newest,
     };
-    // One more than is shown tells whether there is another page that way.
-    let mut events = site.sessions.activity(user.identity(), window, PAGE as i64 + 1).await?;
-    let more = events.len() > PAGE;
-    match window {
-        Window::After(_) if more => drop(events.remove(0)),
-        _ => events.truncate(PAGE),
-    }
-    let (newest, oldest) = (events.first().map(|event| event.id), events.last().map(|event| event.id));
-    let newer = newest.filter(|_| matches!(window, Window::Before(_)) || (matches!(window, Window::After(_)) && more));
-    let older = oldest.filter(|_| matches!(window, Window::After(_)) || more);
-    let now = auth.now();
+    let filter = EventFilter::named(query.as_ref().map_or("", |query| &query.show));
+    let times = auth.times();
+    let past = site.sessions.activity(user.identity(), window, filter.kinds(), READ).await?;
+    let (shown, more) = first_entries(past.events, window, &times);
+    let more = more || past.reached.is_some();
+    // Where the events that were looked through held none of the kind, the way leads on from the last of them.
+    let newest = shown.first().map(|event| event.id).or(past.reached);
+    let oldest = shown.last().map(|event| event.id).or(past.reached);
+    let backwards = !matches!(window, Window::After(_));
+    let newer = newest.filter(|_| if backwards { matches!(window, Window::Before(_)) } else { more });
+    let older = oldest.filter(|_| !backwards || more);
     let here = request.uri().path_and_query().map_or("/activity", |here| here.as_str());
     let page = ActivityPage {
         layout: Layout::new(&site, Some(&auth), "activity").at(here),
-        events: events.iter().map(|event| row(event, now)).collect(),
-        newer: newer.map(|id| format!("/activity?after={id}")),
-        older: older.map(|id| format!("/activity?before={id}")),
+        filters: EventFilter::ALL
+            .into_iter()
+            .map(|link| FilterLink { title: link.title(), href: address(link, None), current: link == filter })
+            .collect(),
+        days: days(&shown, &times),
+        newer: newer.map(|id| address(filter, Some(("after", id)))),
+        older: older.map(|id| address(filter, Some(("before", id)))),
     };
     render(StatusCode::OK, &page)
 }
 
-fn row(event: &PastEvent, now: OffsetDateTime) -> ActivityRow {
-    let browser = device(&event.user_agent);
-    let by_command = event.by == COMMAND_LINE;
-    let place = match event.address.as_str() {
-        _ if by_command => "Done by whoever runs this site".to_owned(),
-        "" => browser,
-        address => format!("{browser}, {address}"),
-    };
-    let (words, alarm) = match event.kind.as_str() {
-        "registered" if by_command => ("This account was made for you".to_owned(), false),
-        "password_reset_requested" if by_command => ("A link for a new password was made".to_owned(), true),
-        kind => words(kind, &event.reason),
-    };
-    ActivityRow { at: DisplayTime::new(event.at, now), words, place, alarm }
+fn address(filter: EventFilter, from: Option<(&str, i64)>) -> String {
+    let show = Some(filter.name()).filter(|name| !name.is_empty()).map(|name| format!("show={name}"));
+    let from = from.map(|(side, id)| format!("{side}={id}"));
+    let query: Vec<_> = show.into_iter().chain(from).collect();
+    if query.is_empty() { "/activity".to_owned() } else { format!("/activity?{}", query.join("&")) }
 }
 
-/// Says what happened, and whether it calls for attention.
-fn words(kind: &str, reason: &str) -> (String, bool) {
-    let (words, alarm) = match (kind, reason) {
-        ("signed_in", _) => ("You signed in", false),
-        ("sign_in_failed", "deactivated") => ("A sign-in was refused: the account was deactivated", true),
-        ("sign_in_failed", _) => ("A sign-in failed: wrong password", true),
-        ("auto_signed_in", _) => ("You were kept signed in", false),
-        ("signed_out", "signed_out_everywhere") => ("You signed out everywhere", false),
-        ("signed_out", _) => ("You signed out", false),
-        ("session_revoked", "deactivated") => ("A sign-in was ended: the account was deactivated", true),
-        ("session_revoked", "password_changed") => ("A sign-in was ended: the password was changed", false),
-        ("session_revoked", "revoked_by_operator") => ("A sign-in was ended by whoever runs this site", true),
-        ("session_revoked", "restored") => ("A sign-in was ended: the data were restored from a backup", false),
-        ("session_revoked", _) => ("You ended a sign-in on another device", false),
-        ("refresh_token_replayed", _) => ("A copy of a sign-in was used; that sign-in was ended", true),
-        ("account_locked", _) => ("The account was locked for a while after too many tries", true),
-        ("account_unlocked", _) => ("The lock of the account was ended by whoever runs this site", false),
-        ("registered", _) => ("You made this account", false),
-        ("password_changed", "password_reset") => ("Your password was changed by a mailed link", true),
-        ("password_changed", _) => ("You changed your password", false),
-        ("password_reset_requested", _) => ("A new password was asked for by mail", false),
-        ("password_reset", _) => ("You set a new password by a mailed link", true),
-        ("email_changed", _) => ("You changed your email address", false),
-        ("email_verified", _) => ("You confirmed your email address", false),
-        ("user_deactivated", _) => ("The account was deactivated", true),
-        ("user_activated", _) => ("The account was activated", false),
-        ("role_changed", _) => ("Your role was changed", true),
-        (other, _) => return (other.replace('_', " "), false),
+/// Keeps the events of as many entries as fit on a page, counted from where the window starts; tells whether there are more.
+fn first_entries(mut events: Vec<PastEvent>, window: Window, times: &Times) -> (Vec<PastEvent>, bool) {
+    let forwards = matches!(window, Window::After(_));
+    if forwards {
+        events.reverse();
+    }
+    let (mut entries, mut kept) = (0, 0);
+    let mut before: Option<&PastEvent> = None;
+    for event in &events {
+        if !before.is_some_and(|before| goes_on(before, event, times)) {
+            entries += 1;
+        }
+        if entries > PAGE {
+            break;
+        }
+        (before, kept) = (Some(event), kept + 1);
+    }
+    let more = kept < events.len();
+    events.truncate(kept);
+    if forwards {
+        events.reverse();
+    }
+    (events, more)
+}
+
+/// Tells whether two neighbours are parts of one run.
+fn goes_on(one: &PastEvent, other: &PastEvent, times: &Times) -> bool {
+    one.kind == KEPT && other.kind == KEPT && times.is_same_day(one.at, other.at)
+}
+
+/// Sorts events, which come newest first, into days and runs.
+fn days(events: &[PastEvent], times: &Times) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    let mut rest = events;
+    while let Some(first) = rest.first() {
+        let length =
+            1 + rest.windows(2).take_while(|pair| matches!(pair, [one, other] if goes_on(one, other, times))).count();
+        let (run, after) = rest.split_at(length);
+        let title = times.day(first.at);
+        let entry = entry(first, run, times);
+        match days.last_mut().filter(|day| day.title == title) {
+            Some(day) => day.entries.push(entry),
+            None => days.push(Day { title, entries: vec![entry] }),
+        }
+        rest = after;
+    }
+    days
+}
+
+/// Describes the first event of a run, or the whole of it.
+fn entry(event: &PastEvent, run: &[PastEvent], times: &Times) -> Entry {
+    let described = describe(event);
+    let mut entry = Entry {
+        at: times.past(event.at),
+        words: described.words,
+        place: whence(event),
+        icon: described.icon,
+        tone: described.tone,
+        advice: described.advice,
+        run: Vec::new(),
     };
-    (words.to_owned(), alarm)
+    if run.len() > 1 {
+        entry.words = format!("{} {} times", entry.words, run.len());
+        entry.run = run.iter().map(|event| (times.past(event.at), whence(event))).collect();
+    }
+    entry
 }

@@ -1,4 +1,6 @@
-//! `/dashboard`.
+//! `/dashboard`: whether everything is as it should be, and what happened last.
+
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -6,7 +8,10 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::render;
-use crate::display::time::DisplayTime;
+use crate::display::duration::spelled;
+use crate::display::event::Tone;
+use crate::display::time::{DisplayTime, Times};
+use crate::session::{Concern, Glance, Identity};
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
 use crate::web::extract::browser_name::browser_name;
@@ -19,6 +24,8 @@ struct DashboardPage<'a> {
     full_name: &'a str,
     email: &'a str,
     welcome_back: bool,
+    safety: Safety,
+    events: Vec<LastEvent<'a>>,
     last_sign_in: Option<DisplayTime>,
     device: &'a str,
     address: String,
@@ -26,14 +33,41 @@ struct DashboardPage<'a> {
     sign_in_ends: DisplayTime,
 }
 
+/// The answer to "am I safe?".
+struct Safety {
+    /// The answer in a few words.
+    answer: &'static str,
+    /// What it rests on.
+    because: String,
+    /// The one thing to do, where there is one: where, and how the link reads.
+    to_do: Option<(&'static str, &'static str)>,
+}
+
+/// One of the last events.
+struct LastEvent<'a> {
+    words: &'a str,
+    place: &'a str,
+    icon: &'static str,
+    warning: bool,
+    at: DisplayTime,
+}
+
 /// `GET /dashboard`.
 pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpResponse, WebError> {
     let (identity, auth) = (user.identity(), user.auth());
-    let (site, now) = (auth.site(), auth.now());
+    let (site, times) = (auth.site(), auth.times());
     let welcome_back = site.sessions.claim_welcome(identity).await.unwrap_or_else(|error| {
         // The reader loses nothing but the greeting, and has that the next time.
         lost_nothing(site, &error.into());
         false
+    });
+    let glance: Option<Arc<Glance>> = site.sessions.glance(identity, auth.now()).await;
+    let events = glance.iter().flat_map(|glance| &glance.events).map(|event| LastEvent {
+        words: &event.described.words,
+        place: &event.place,
+        icon: event.described.icon,
+        warning: event.described.tone == Tone::Warning,
+        at: times.past(event.at),
     });
     let device = browser_name(request.headers());
     let page = DashboardPage {
@@ -41,11 +75,61 @@ pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpR
         full_name: &user.user().full_name,
         email: &user.user().email,
         welcome_back,
-        last_sign_in: user.user().last_login_besides(identity.created_at()).map(|at| DisplayTime::new(at, now)),
+        safety: safety(identity, glance.as_deref(), &times),
+        events: events.collect(),
+        last_sign_in: user.user().last_login_besides(identity.created_at()).map(|at| times.past(at)),
         device: &device,
         address: auth.address().map(|address| address.to_string()).unwrap_or_default(),
         kept: identity.is_kept(),
-        sign_in_ends: DisplayTime::of_end(identity.expires_at(), now),
+        sign_in_ends: times.end(identity.expires_at()),
     };
     render(StatusCode::OK, &page)
+}
+
+/// Answers "am I safe?" in one sentence; what needs the owner most comes first.
+fn safety(identity: &Identity, glance: Option<&Glance>, times: &Times) -> Safety {
+    let to_do = |answer, because, to_do| Safety { answer, because, to_do: Some(to_do) };
+    if identity.theft().is_some() {
+        return to_do(
+            "Please have a look.",
+            "One of your sign-ins was used from two places, and was ended.".to_owned(),
+            ("/devices", "Look at your devices"),
+        );
+    }
+    let Some(glance) = glance else {
+        let because = "What happened last can't be read at the moment. You're still signed in.".to_owned();
+        return Safety { answer: "Nothing to report.", because, to_do: None };
+    };
+    match glance.concern {
+        Some(Concern::Locked(at)) => to_do(
+            "Somebody tried many passwords.",
+            format!(
+                "Your account was locked for a while {}. If that wasn't you, a new password ends the worry.",
+                times.past(at).ago
+            ),
+            ("/account", "Change your password"),
+        ),
+        Some(Concern::WeakPassword) => to_do(
+            "Your password is easy to guess.",
+            "It is the first thing that somebody else would try. Three random words make a good one.".to_owned(),
+            ("/account", "Change your password"),
+        ),
+        None => Safety { answer: "All quiet.", because: devices(glance, times), to_do: None },
+    }
+}
+
+/// Says on how many devices the user is signed in, and since when there was no new one.
+fn devices(glance: &Glance, times: &Times) -> String {
+    let newest = times.past(glance.newest);
+    let day = newest.date().rsplit_once(' ').map_or(newest.date(), |(day, _)| day);
+    match glance.devices {
+        0 | 1 => format!("One device, since {day}."),
+        many => {
+            let mut words = spelled(many, "device");
+            if let Some(first) = words.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            format!("{words}, the last new one on {day}.")
+        }
+    }
 }

@@ -58,7 +58,7 @@ pub(super) struct DeviceRow {
 
 impl DeviceRow {
     fn new(session: Session, auth: &RequestAuth, own: SessionId, lifetimes: &Lifetimes) -> Self {
-        let now = auth.now();
+        let (now, times) = (auth.now(), auth.times());
         let left = (session.expires_at - now).max(Duration::ZERO);
         let whole = (session.expires_at - session.created_at).whole_seconds().max(1);
         let kept_for = match session.kept {
@@ -71,12 +71,12 @@ impl DeviceRow {
             icon: kind(&session.user_agent),
             name: device(&session.user_agent),
             place: place(&session.address, auth.address()),
-            first_seen: DisplayTime::new(session.created_at, now),
-            last_used: DisplayTime::new(session.last_seen_at, now),
+            first_seen: times.past(session.created_at),
+            last_used: times.past(session.last_seen_at),
             kept_for,
             left: session.kept.then(|| (100 * left.whole_seconds() / whole).min(100)),
-            ends_unused: idle_end.map(|end| DisplayTime::of_end(end, now)),
-            ends: DisplayTime::of_end(session.expires_at, now),
+            ends_unused: idle_end.map(|end| times.end(end)),
+            ends: times.end(session.expires_at),
             is_new: now - session.created_at < NEW,
             own: session.id == own,
             address: session.address,
@@ -121,8 +121,8 @@ pub(crate) async fn ask(
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let id: SessionId = id.parse().map_err(|_| WebError::NotFound)?;
-    let (now, own) = (auth.now(), user.identity().session());
-    let devices = site.sessions.devices(user.identity(), now).await?;
+    let (times, own) = (auth.times(), user.identity().session());
+    let devices = site.sessions.devices(user.identity(), auth.now()).await?;
     let session = devices.into_iter().find(|session| session.id == id).ok_or(WebError::NotFound)?;
     let page = EndDevicePage {
         layout: Layout::new(&site, Some(&auth), "devices"),
@@ -130,8 +130,8 @@ pub(crate) async fn ask(
         id: id.to_string(),
         name: device(&session.user_agent),
         address: session.address,
-        first_seen: DisplayTime::new(session.created_at, now),
-        last_used: DisplayTime::new(session.last_seen_at, now),
+        first_seen: times.past(session.created_at),
+        last_used: times.past(session.last_seen_at),
         own: id == own,
     };
     render(StatusCode::OK, &page)

@@ -55,11 +55,10 @@ impl<'a> Layout<'a> {
         });
         let ends_soon = auth.zip(identity).and_then(|(auth, identity)| {
             let (end, now) = (identity.expires_at(), auth.now());
-            (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds())
-                .then(|| DisplayTime::of_end(end, now))
+            (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds()).then(|| auth.times().end(end))
         });
         let theft =
-            auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, auth.now())));
+            auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, &auth.times())));
         let asked_back = ends_soon.is_some() || theft.is_some();
         Self {
             stylesheet: site.assets.stylesheet(),

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::see_other;
 use crate::display::device::device;
-use crate::display::time::DisplayTime;
+use crate::display::time::{DisplayTime, Times};
 use crate::domain::event::Theft;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
@@ -26,10 +26,10 @@ pub(crate) struct TheftWarning {
 }
 
 impl TheftWarning {
-    /// Describes a theft, seen from `now`.
-    pub(crate) fn new(theft: &Theft, now: OffsetDateTime) -> Self {
+    /// Describes a theft to its owner.
+    pub(crate) fn new(theft: &Theft, times: &Times) -> Self {
         Self {
-            at: DisplayTime::new(theft.at, now),
+            at: times.past(theft.at),
             noticed: theft.at.unix_timestamp(),
             device: device(&theft.other_user_agent),
             address: theft.other_address.clone(),

@@ -49,15 +49,15 @@ pub(crate) async fn get(
     auth: RequestAuth,
     user: CurrentUser,
 ) -> Result<HttpResponse, WebError> {
-    let (now, identity) = (auth.now(), user.identity());
+    let (now, times, identity) = (auth.now(), auth.times(), user.identity());
     let access = identity.access();
     let generation = match Renewal::of(&request) {
         Some(renewal) => renewal.generation,
         None => site.sessions.generation(identity.session()).await?,
     };
     let left = (access.expires_at - now).max(time::Duration::ZERO);
-    let time = |at| TokenValue::Time(DisplayTime::new(at, now));
-    let end = |at| TokenValue::Time(DisplayTime::of_end(at, now));
+    let time = |at| TokenValue::Time(times.past(at));
+    let end = |at| TokenValue::Time(times.end(at));
     let text = |text: &dyn std::fmt::Display| TokenValue::Text(text.to_string());
     let rows = vec![
         TokenRow { name: "Token Type", value: text(&"Access token (JWT, HS256)") },
