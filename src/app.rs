@@ -22,8 +22,8 @@ pub use signals::StopSignals;
 use self::parts::keys_that_fit;
 use crate::config::{ClientAddressHeader, Registration, Settings};
 use crate::crypto::{
-    AccessTokens, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing, KeyState, PasswordHasher,
-    PasswordPool, SignedValues, random_bytes,
+    AccessTokens, ApiRefreshTokens, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing, KeyState,
+    PasswordHasher, PasswordPool, SignedValues, random_bytes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
@@ -132,6 +132,8 @@ impl Application {
             lifetimes: settings.lifetimes,
             access_tokens: AccessTokens::new(keys, &key_state, public_url.as_str(), settings.lifetimes.access),
             refresh_cookie: SignedValues::for_refresh_cookie(keys, &key_state),
+            api_access_tokens: AccessTokens::for_api(keys, &key_state, public_url.as_str(), settings.lifetimes.access),
+            api_refresh_tokens: ApiRefreshTokens::new(keys, &key_state),
             first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),
             node,

@@ -43,6 +43,8 @@
 //! - [`RecentUser`] is a [`CurrentUser`] who has entered their password within the last 10 minutes, or within as many as
 //!   the handler says (`RecentUser<60>`); whoever has not is sent to `/reauthenticate` and back. Ask for it where a copied
 //!   cookie or an unattended screen would do lasting harm.
+//! - [`ApiUser`] is the user of a bearer token, for handlers that serve programs. A [`CurrentUser`] looks at cookies alone, an
+//!   [`ApiUser`] at the `Authorization` header alone, and below `/api` no cookie counts.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
 //!   takes a [`SubmittedForm`], which exists only once that token was verified. One that meets an ended sign-in is kept for
 //!   ten minutes, encrypted, and sent by its user after the next one; a field whose name contains `password` never is.
@@ -100,6 +102,8 @@
 //! - **A form is sent from its own page.** Each handler that changes something takes a [`SubmittedForm`], and a browser
 //!   that says where a request comes from must say: from here. One form begins one session, however often it is sent.
 //! - **A form that meets an ended sign-in is kept for its user alone**, never a password with it, and is sent by them alone.
+//! - **Cookies are for pages, bearer tokens for programs.** The tokens of each are signed under keys of their own purpose, and
+//!   only a token of a session's own audience gets it another; no cookie is read or written below `/api`.
 //! - **One key, one purpose.** Every key is derived from a secret with a label of its own, so no kind of token can stand
 //!   for another.
 //! - **A password that is tried counts as wrong until it was looked at**, in counters that all processes share; what is
@@ -186,4 +190,6 @@ pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
 pub use mail::{Email, Memory, Outbox, Transport};
 pub use session::{Identity, SessionError};
-pub use web::{CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate};
+pub use web::{
+    ApiUser, CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate,
+};

@@ -9,6 +9,7 @@ use perennial::app::{key_ring, open_database};
 use perennial::config::Arguments as SettingsArguments;
 use perennial::crypto::{AccessTokens, KeyState};
 use perennial::domain::access_token::AccessToken;
+use perennial::domain::audience::Audience;
 use perennial::domain::id::SessionId;
 use perennial::domain::session::Session;
 use perennial::domain::token::SecretHash;
@@ -111,6 +112,7 @@ fn people(folder: &Path, secret: &str, url: &str) -> Vec<String> {
         });
         issued.extend(written.unwrap().iter().map(|session| {
             let token = AccessToken {
+                audience: Audience::Pages,
                 user: session.user_id,
                 session: session.id,
                 issued_at: now,

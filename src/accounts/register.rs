@@ -1,5 +1,6 @@
 //! Make an account and sign its owner in.
 
+use crate::domain::audience::Audience;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
 use crate::domain::id::{DeviceId, FormId};
@@ -55,7 +56,8 @@ pub async fn register(
     client: &Client,
 ) -> Result<RegistrationOutcome, SessionError> {
     let Registration { full_name, email, password, may_be_first, keep, form, device } = wish;
-    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form, device };
+    let (device, audience) = (Some(device), Audience::Pages);
+    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form, device, audience };
     let hash = match sessions.hash_chosen_password(password, full_name.as_str(), email.as_str()).await? {
         Ok(hash) => hash,
         Err(weakness) => return Ok(RegistrationOutcome::WeakPassword(weakness)),

@@ -11,6 +11,7 @@ use super::key_ring::{KeyRing, Purpose};
 use super::key_state::{KeyState, NoSigningKey, PerKey};
 use super::random::{RandomError, random_bytes};
 use crate::domain::access_token::{AccessToken, LEEWAY_SECONDS};
+use crate::domain::audience::Audience;
 
 /// The `typ` of an access token (RFC 9068 section 2.1): no other JWT can pass for one (RFC 8725 section 3.11).
 const TOKEN_TYPE: &str = "at+jwt";
@@ -23,7 +24,7 @@ const MAX_TOKEN_BYTES: usize = 4096;
 struct Claims {
     /// Who issued it: the public URL.
     iss: String,
-    /// Whom it is for: the pages of the public URL.
+    /// Whom it is for: the pages of the public URL, or the API below it.
     aud: String,
     /// The user.
     sub: String,
@@ -42,9 +43,12 @@ struct Claims {
     nbf: Option<u32>,
 }
 
-/// Issues access tokens with the key that signs, and verifies those of every key that was not dropped.
+/// Issues access tokens of one audience with the key that signs, and verifies those of every key that was not dropped.
 pub struct AccessTokens {
+    audience: Audience,
     issuer: String,
+    /// The audience as the claim `aud` names it.
+    named: String,
     life: Duration,
     keys: PerKey<Prepared>,
     validation: Validation,
@@ -98,11 +102,25 @@ pub enum IssueError {
 }
 
 impl AccessTokens {
-    /// Prepares the keys once; `issuer` is the public URL, and the audience too, and no token is good for longer than
-    /// `life`.
+    /// Prepares the keys of the tokens for pages once; `issuer` is the public URL, and the audience too, and no token is
+    /// good for longer than `life`.
     pub fn new(keys: &KeyRing, state: &KeyState, issuer: &str, life: Duration) -> Self {
+        Self::prepare(keys, state, Audience::Pages, issuer, life)
+    }
+
+    /// Prepares the keys of the tokens for the API once: keys of their own, and an audience of their own, `/api` below the
+    /// public URL, so that the tokens of pages and of the API never interchange (RFC 8725 sections 3.9 and 3.12).
+    pub fn for_api(keys: &KeyRing, state: &KeyState, issuer: &str, life: Duration) -> Self {
+        Self::prepare(keys, state, Audience::Api, issuer, life)
+    }
+
+    fn prepare(keys: &KeyRing, state: &KeyState, audience: Audience, issuer: &str, life: Duration) -> Self {
         jwt_provider::install();
-        let keys = PerKey::new::<32>(keys, state, Purpose::AccessToken, |id, key| {
+        let (purpose, named) = match audience {
+            Audience::Pages => (Purpose::AccessToken, issuer.to_owned()),
+            Audience::Api => (Purpose::ApiAccessToken, format!("{issuer}/api")),
+        };
+        let keys = PerKey::new::<32>(keys, state, purpose, |id, key| {
             let mut header = Header::new(Algorithm::HS256);
             header.typ = Some(TOKEN_TYPE.to_owned());
             header.kid = Some(id.to_string());
@@ -112,12 +130,12 @@ impl AccessTokens {
         });
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[issuer]);
-        validation.set_audience(&[issuer]);
+        validation.set_audience(&[&named]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // The library would ask the machine for the time; `AccessToken::is_current` is told it.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self { issuer: issuer.to_owned(), life, keys, validation }
+        Self { audience, issuer: issuer.to_owned(), named, life, keys, validation }
     }
 
     /// Issues a signed token.
@@ -130,7 +148,7 @@ impl AccessTokens {
         };
         let claims = Claims {
             iss: self.issuer.clone(),
-            aud: self.issuer.clone(),
+            aud: self.named.clone(),
             sub: token.user.to_string(),
             sid: token.session.to_string(),
             iat: seconds(token.issued_at)?,
@@ -173,6 +191,7 @@ impl AccessTokens {
                 .map_err(|error| Refusal::Malformed(error.to_string()))
         };
         let token = AccessToken {
+            audience: self.audience,
             user: claims.sub.parse().map_err(|_| Refusal::Malformed("sub".to_owned()))?,
             session: claims.sid.parse().map_err(|_| Refusal::Malformed("sid".to_owned()))?,
             // A token is in force from the later of the two; see `AccessToken::is_current`.

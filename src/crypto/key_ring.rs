@@ -32,6 +32,8 @@ pub(super) enum Purpose {
     FirstAccount,
     KnownDevice,
     KeptForm,
+    ApiAccessToken,
+    ApiRefreshToken,
 }
 
 impl Purpose {
@@ -46,6 +48,8 @@ impl Purpose {
             Self::FirstAccount => b"perennial first account v1",
             Self::KnownDevice => b"perennial known device v1",
             Self::KeptForm => b"perennial kept form v1",
+            Self::ApiAccessToken => b"perennial api access token v1",
+            Self::ApiRefreshToken => b"perennial api refresh token v1",
         }
     }
 }
@@ -106,6 +110,8 @@ mod tests {
             Purpose::FirstAccount,
             Purpose::KnownDevice,
             Purpose::KeptForm,
+            Purpose::ApiAccessToken,
+            Purpose::ApiRefreshToken,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -113,7 +119,7 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 18);
+        assert_eq!(keys.len(), 22);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 

@@ -1,6 +1,7 @@
 //! Everything that needs a key or costs CPU: random bytes, the key ring, tokens, password hashes.
 
 mod access_tokens;
+mod api_refresh_tokens;
 mod first_account;
 mod first_secrets;
 mod form_tokens;
@@ -15,7 +16,8 @@ mod random;
 mod sealed_forms;
 mod signed_values;
 
-pub use access_tokens::{AccessTokens, IssueError};
+pub use access_tokens::{AccessTokens, IssueError, Refusal as AccessTokenRefusal};
+pub use api_refresh_tokens::ApiRefreshTokens;
 pub use first_account::FirstAccountTokens;
 pub use first_secrets::FirstSecrets;
 pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};

@@ -16,7 +16,7 @@ pub struct SignedValues {
 }
 
 /// Characters of the signature in front of a value: 32 bytes in padded base64.
-const SIGNATURE_CHARACTERS: usize = 44;
+pub(super) const SIGNATURE_CHARACTERS: usize = 44;
 
 /// The name under which values pass through the crate's jar; the jar signs the value alone.
 const SLOT: &str = "value";
@@ -35,6 +35,11 @@ impl SignedValues {
     /// Prepares the keys of the cookie that names a device to the lockout.
     pub fn for_known_device_cookie(keys: &KeyRing, state: &KeyState) -> Self {
         Self::new(keys, state, Purpose::KnownDevice)
+    }
+
+    /// Prepares the keys of the API's refresh tokens.
+    pub(super) fn for_api_refresh_tokens(keys: &KeyRing, state: &KeyState) -> Self {
+        Self::new(keys, state, Purpose::ApiRefreshToken)
     }
 
     fn new(keys: &KeyRing, state: &KeyState, purpose: Purpose) -> Self {

@@ -2,6 +2,7 @@
 
 use time::OffsetDateTime;
 
+use crate::domain::audience::Audience;
 use crate::domain::id::{SessionId, UserId};
 
 /// How far in the future `iat` or `nbf` may lie, in seconds: the clocks of nodes differ a little.
@@ -13,6 +14,8 @@ pub const LEEWAY_SECONDS: i64 = 5;
 /// A verified access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
+    /// What it is for.
+    pub audience: Audience,
     /// The user it was issued for.
     pub user: UserId,
     /// The session it belongs to.

@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod agreement;
+pub mod audience;
 pub mod client;
 pub mod clock;
 pub mod event;

@@ -13,6 +13,7 @@ use super::pending::Pending;
 use super::sessions::Sessions;
 use crate::crypto::SignedValues;
 use crate::domain::access_token::AccessToken;
+use crate::domain::audience::Audience;
 use crate::domain::client::Client;
 use crate::domain::id::SessionId;
 use crate::domain::token::RefreshToken;
@@ -63,7 +64,7 @@ impl Sessions {
     ///
     /// It asks no database and waits for nothing. `None` says only that [`Sessions::authenticate`] must be asked.
     pub fn recognize(&self, presented: SolePair<'_>, now: OffsetDateTime) -> Option<Arc<Identity>> {
-        let identity = self.cache.get(presented.access, now, self.parts.clock.elapsed())?;
+        let identity = self.cache.get(presented.access, Audience::Pages, now, self.parts.clock.elapsed())?;
         if presented.refresh.is_some_and(|refresh| !claims(refresh, identity.session())) {
             return None;
         }
@@ -107,7 +108,8 @@ impl Sessions {
         // From the decision on, the work runs to its end: a client that hangs up takes nothing back.
         let (sessions, client, mut steps) = (self.clone(), client.clone(), std::mem::take(log));
         let task = tokio::spawn(async move {
-            let authenticated = sessions.by_refresh_tokens(refresh, ended, &client, now, &mut steps).await;
+            let authenticated =
+                sessions.by_refresh_tokens(Audience::Pages, refresh, ended, &client, now, &mut steps).await;
             (authenticated, steps)
         });
         let (authenticated, steps) = task.await.map_err(|error| StoreError::Query(error.into()))?;
@@ -153,7 +155,7 @@ impl Sessions {
     }
 
     /// Looks the session of a verified access token up, unless that is remembered.
-    async fn by_access_token(
+    pub(super) async fn by_access_token(
         &self,
         text: &str,
         token: AccessToken,
@@ -161,7 +163,7 @@ impl Sessions {
         now: OffsetDateTime,
         log: &mut DecisionLog,
     ) -> Result<Result<Arc<Identity>, Option<Ended>>, SessionError> {
-        if let Some(identity) = self.cache.get(text.as_bytes(), now, self.parts.clock.elapsed()) {
+        if let Some(identity) = self.cache.get(text.as_bytes(), token.audience, now, self.parts.clock.elapsed()) {
             self.note_use(&identity, now);
             log.note(|| "signed in: access token, remembered".to_owned());
             return Ok(Ok(identity));

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::epoch::Epoch;
 use crate::crypto::WrittenFormToken;
 use crate::domain::access_token::{AccessToken, is_current};
+use crate::domain::audience::Audience;
 use crate::domain::event::Theft;
 use crate::domain::id::SessionId;
 use crate::domain::session::{Session, end_of_minute};
@@ -22,6 +23,7 @@ use crate::domain::user::User;
 pub struct Identity {
     user: User,
     session: SessionId,
+    audience: Audience,
     kept: bool,
     access_issued_at: i64,
     access_expires_at: i64,
@@ -79,6 +81,7 @@ impl Identity {
         Self {
             user,
             session: access.session,
+            audience: access.audience,
             kept: session.kept,
             access_issued_at: access.issued_at.unix_timestamp(),
             access_expires_at: access.expires_at.unix_timestamp(),
@@ -132,9 +135,15 @@ impl Identity {
         self.session
     }
 
+    /// Returns what the tokens of the session are for.
+    pub(crate) fn audience(&self) -> Audience {
+        self.audience
+    }
+
     /// Returns the access token, or the one that is about to be issued.
     pub fn access(&self) -> AccessToken {
         AccessToken {
+            audience: self.audience,
             user: self.user.id,
             session: self.session,
             issued_at: moment(self.access_issued_at),

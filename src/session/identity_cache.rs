@@ -16,6 +16,7 @@ use super::epoch::Epochs;
 use super::identity::Identity;
 use super::identity_map::IdentityMap;
 use crate::crypto::RandomError;
+use crate::domain::audience::Audience;
 use crate::domain::id::SessionId;
 
 /// Tokens remembered at most; past that, those not used lately are verified again.
@@ -64,9 +65,17 @@ impl IdentityCache {
         self.identities.insert(self.identities.tag(token), identity);
     }
 
-    /// Returns the identity of a token that was verified before, if it is still in force and nothing is known against it.
-    pub(super) fn get(&self, token: &[u8], now: OffsetDateTime, elapsed: Duration) -> Option<Arc<Identity>> {
-        self.identities.get(self.identities.tag(token)).filter(|identity| self.is_valid(identity, now, elapsed))
+    /// Returns the identity of a token for `audience` that was verified before, if it is still in force and nothing is known
+    /// against it.
+    pub(super) fn get(
+        &self,
+        token: &[u8],
+        audience: Audience,
+        now: OffsetDateTime,
+        elapsed: Duration,
+    ) -> Option<Arc<Identity>> {
+        let found = self.identities.get(self.identities.tag(token));
+        found.filter(|identity| identity.audience() == audience && self.is_valid(identity, now, elapsed))
     }
 
     /// Tells whether an identity is in force and nothing is known against it.

@@ -2,6 +2,7 @@
 //! by [`crate::domain::rotation`]; this room carries it out.
 
 mod authenticate;
+mod bearer;
 mod decision_log;
 mod end;
 mod end_all;
@@ -32,6 +33,7 @@ mod tokens;
 mod turns;
 
 pub use authenticate::{Authenticated, Presented, SolePair};
+pub use bearer::BearerRefusal;
 pub use decision_log::DecisionLog;
 pub use end::RevokeOutcome;
 pub(crate) use end::{announced, end_replaced};

@@ -77,7 +77,7 @@ pub struct ProvenPassword {
     /// What makes it too easy to guess: its owner is to be told to change it.
     pub weakness: Option<Weakness>,
     email: Email,
-    device: DeviceId,
+    device: Option<DeviceId>,
     keys: SignInKeys,
     counted: CountedTry,
     _turn: Turn,
@@ -116,10 +116,10 @@ impl Sessions {
         &self,
         email: Option<Email>,
         password: Password,
-        device: DeviceId,
+        device: Option<DeviceId>,
         client: &Client,
     ) -> Result<PasswordOutcome, SessionError> {
-        let keys = SignInKeys::new(email.as_ref(), Some(device), client.address);
+        let keys = SignInKeys::new(email.as_ref(), device, client.address);
         let (read_keys, read_email, now) = (keys.clone(), email.clone(), self.now());
         let read = self.parts.database.read(move |connection| {
             let tries = throttle::sign_in_tries(connection, &read_keys)?;

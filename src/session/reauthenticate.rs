@@ -93,7 +93,7 @@ impl Sessions {
         password: Password,
     ) -> Result<PasswordOutcome, SessionError> {
         let user = acting.identity.user();
-        let outcome = self.try_password(user.email.parse().ok(), password, acting.device, acting.client).await?;
+        let outcome = self.try_password(user.email.parse().ok(), password, Some(acting.device), acting.client).await?;
         match outcome {
             // The address went to another account within the last second.
             PasswordOutcome::Right(proven) if proven.user.id != user.id => {
@@ -130,7 +130,7 @@ impl Sessions {
                 return Ok(tokens);
             }
         }
-        let access = self.access_token(&session, self.now());
+        let access = self.access_token(identity.audience(), &session, self.now());
         self.issue(identity.renewed(access), &session, None)
     }
 

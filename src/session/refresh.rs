@@ -12,6 +12,7 @@ use super::found::Found;
 use super::identity::Identity;
 use super::pending::Pending;
 use super::sessions::Sessions;
+use crate::domain::audience::Audience;
 use crate::domain::client::Client;
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
@@ -41,6 +42,7 @@ impl Sessions {
     /// Asks the refresh tokens: the best decision on a session counts, and nothing is ended while any of them opens.
     pub(super) async fn by_refresh_tokens(
         &self,
+        audience: Audience,
         tokens: Vec<RefreshToken>,
         ended: Option<Ended>,
         client: &Client,
@@ -70,7 +72,8 @@ impl Sessions {
                 }
                 (Some(found), _) if decision.opens() => {
                     let others = tokens.into_iter().filter(|token| token.session != id).collect();
-                    return Ok(self.opened(found, candidate.presented, candidate.transition, others, now));
+                    let Candidate { presented, transition, .. } = candidate;
+                    return Ok(self.opened(audience, found, presented, transition, others, now));
                 }
                 (Some(found), Effect::Ends(_)) => harmful.push((found, candidate.presented)),
                 (Some(found), _) => match decision {
@@ -116,6 +119,7 @@ impl Sessions {
     /// Signs a request in by its refresh token.
     fn opened(
         &self,
+        audience: Audience,
         found: Found,
         presented: RefreshToken,
         transition: Transition,
@@ -123,7 +127,7 @@ impl Sessions {
         now: OffsetDateTime,
     ) -> Authenticated {
         let Found { session, user, theft, read } = found;
-        let access = self.access_token(&session, now);
+        let access = self.access_token(audience, &session, now);
         let last_seen_at = last_use(&session);
         let away_from = (now - last_seen_at >= WELCOME_AFTER).then_some(session.last_seen_at);
         let identity = Arc::new(Identity::new(user, &session, access, theft, away_from, read));

@@ -38,7 +38,7 @@ impl Sessions {
             let swapped = match transition.row(&session, secret.hash(), now) {
                 _ if !transition.decision.opens() => return Ok(None),
                 None if self.cache.is_up_to_date(&identity, self.parts.clock.elapsed()) => {
-                    let access = self.access_token(&session, now);
+                    let access = self.access_token(identity.audience(), &session, now);
                     return self.issue(identity.renewed(access), &session, None).map(Some);
                 }
                 // Something changed while the page was made, or so long ago that it may have been forgotten.
@@ -58,7 +58,7 @@ impl Sessions {
             };
             if let Some(after) = swapped {
                 let refresh = RefreshToken { session: after.id, generation: after.generation, secret };
-                let access = self.access_token(&after, now);
+                let access = self.access_token(identity.audience(), &after, now);
                 return self.issue(identity.renewed(access), &after, Some(&refresh)).map(Some);
             }
             let (id, read) = (session.id, self.reading());
@@ -68,7 +68,7 @@ impl Sessions {
             session = found;
             if transition.decision.opens() && transition.effect == Effect::Stays {
                 // Read just now: what changed meanwhile is in it.
-                let access = self.access_token(&session, now);
+                let access = self.access_token(identity.audience(), &session, now);
                 let identity = identity.reread(user, theft, access, read);
                 return self.issue(identity, &session, None).map(Some);
             }

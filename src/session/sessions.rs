@@ -12,7 +12,7 @@ use super::identity_cache::IdentityCache;
 use super::last_seen::LastSeen;
 use super::node_state::NodeState;
 use super::turns::Turns;
-use crate::crypto::{AccessTokens, FirstSecrets, PasswordPool, RandomError, SignedValues};
+use crate::crypto::{AccessTokens, ApiRefreshTokens, FirstSecrets, PasswordPool, RandomError, SignedValues};
 use crate::domain::clock::Clock;
 use crate::domain::id::SessionId;
 use crate::domain::password::Password;
@@ -37,10 +37,14 @@ pub struct SessionsParts {
     pub clock: Arc<dyn Clock>,
     /// How long everything lives.
     pub lifetimes: Lifetimes,
-    /// The signature of access tokens.
+    /// The signature of the pages' access tokens.
     pub access_tokens: AccessTokens,
     /// The signature of the refresh cookie.
     pub refresh_cookie: SignedValues,
+    /// The signature of the API's access tokens.
+    pub api_access_tokens: AccessTokens,
+    /// The signature of the API's refresh tokens.
+    pub api_refresh_tokens: ApiRefreshTokens,
     /// What the first secret of a session is made from.
     pub first_secrets: FirstSecrets,
     /// The one origin, for links in mails.

@@ -9,6 +9,7 @@ use super::password_try::{PasswordOutcome, ProvenPassword, Throttled};
 use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
 use crate::crypto::Verification;
+use crate::domain::audience::Audience;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType, Theft, WEAK_PASSWORD};
 use crate::domain::id::{DeviceId, FormId, SessionId, UserId};
@@ -31,8 +32,10 @@ pub struct SignIn {
     pub keep: bool,
     /// The form that they sent: sent twice, it begins one session.
     pub form: Option<FormId>,
-    /// The device that they are at: once they are in, it is known.
-    pub device: DeviceId,
+    /// The device that they are at: once they are in, it is known. A client that keeps no cookie names none.
+    pub device: Option<DeviceId>,
+    /// What the tokens of the session are to be for.
+    pub audience: Audience,
 }
 
 /// What came of it.
@@ -65,7 +68,7 @@ impl Sessions {
         held: &Authenticated,
         client: &Client,
     ) -> Result<SignInOutcome, SessionError> {
-        let SignIn { email, password, keep, form, device } = attempt;
+        let SignIn { email, password, keep, form, device, audience } = attempt;
         let proven = match self.try_password(email, password, device, client).await? {
             PasswordOutcome::Right(proven) => proven,
             PasswordOutcome::Refused => return Ok(SignInOutcome::Refused),
@@ -73,7 +76,8 @@ impl Sessions {
         };
         let now = self.now();
         let replaced = self.opening(held, now).await?;
-        let begun = self.draft(keep, form, client, now)?.for_user(proven.user.id);
+        let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience);
+        let begun = draft.for_user(proven.user.id);
         let recorded =
             self.record_after_password(begun, ProvenPassword::clone(&proven), form, replaced, client.clone(), now);
         match recorded.await? {

@@ -8,9 +8,10 @@ use zeroize::Zeroizing;
 
 use super::error::SessionError;
 use super::identity::{Identity, Reading};
-use super::sessions::Sessions;
+use super::sessions::{Sessions, SessionsParts};
 use crate::crypto::random_bytes;
 use crate::domain::access_token::AccessToken;
+use crate::domain::audience::Audience;
 use crate::domain::client::Client;
 use crate::domain::event::Theft;
 use crate::domain::id::{FormId, SessionId, UserId};
@@ -18,7 +19,7 @@ use crate::domain::session::{Session, end_of_minute};
 use crate::domain::token::{RefreshSecret, RefreshToken};
 use crate::domain::user::User;
 
-/// The values of the cookies that an answer carries.
+/// The tokens that an answer carries, as cookies or in its body.
 pub struct IssuedTokens {
     /// The access token.
     pub access: Zeroizing<String>,
@@ -50,6 +51,7 @@ pub struct Draft {
     kept: bool,
     client: Client,
     read: Reading,
+    audience: Audience,
 }
 
 /// A session that wants only to be recorded, or was.
@@ -61,9 +63,15 @@ pub struct Begun {
     refresh: RefreshToken,
     issued_at: OffsetDateTime,
     read: Reading,
+    audience: Audience,
 }
 
 impl Draft {
+    /// Makes it a session whose tokens are for `audience`.
+    pub(super) fn with_tokens_for(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
     /// Makes the row and the first refresh token of `user`'s session.
     pub fn for_user(self, user: UserId) -> Begun {
         let session = Session {
@@ -83,7 +91,7 @@ impl Draft {
             user_agent: self.client.user_agent,
         };
         let refresh = RefreshToken { session: self.id, generation: 0, secret: self.secret };
-        Begun { session, refresh, issued_at: self.now, read: self.read }
+        Begun { session, refresh, issued_at: self.now, read: self.read, audience: self.audience }
     }
 }
 
@@ -95,9 +103,10 @@ impl Begun {
 }
 
 impl Sessions {
-    /// Makes the access token that `session` gets at `now`.
-    pub(super) fn access_token(&self, session: &Session, now: OffsetDateTime) -> AccessToken {
+    /// Makes the access token for `audience` that `session` gets at `now`.
+    pub(super) fn access_token(&self, audience: Audience, session: &Session, now: OffsetDateTime) -> AccessToken {
         AccessToken {
+            audience,
             user: session.user_id,
             session: session.id,
             issued_at: now,
@@ -119,19 +128,23 @@ impl Sessions {
         refresh: Option<&RefreshToken>,
     ) -> Result<IssuedTokens, SessionError> {
         let token = identity.access();
-        let access = Zeroizing::new(self.parts.access_tokens.issue(&token)?);
+        let (signer, sign): (_, fn(&SessionsParts, &RefreshToken) -> _) = match token.audience {
+            Audience::Pages => (&self.parts.access_tokens, |parts, token| parts.refresh_cookie.sign(&token.reveal())),
+            Audience::Api => (&self.parts.api_access_tokens, |parts, token| parts.api_refresh_tokens.write(token)),
+        };
+        let access = Zeroizing::new(signer.issue(&token)?);
         self.cache.insert(&access, Arc::new(identity));
         Ok(IssuedTokens {
             access,
             access_expires_at: token.expires_at,
-            refresh: refresh.map(|refresh| self.parts.refresh_cookie.sign(&refresh.reveal())).transpose()?,
+            refresh: refresh.map(|refresh| sign(&self.parts, refresh)).transpose()?,
             session_expires_at: session.expires_at,
             kept: session.kept,
             issued_at: token.issued_at,
         })
     }
 
-    /// Prepares a session that begins at `now`; it exists once it is recorded.
+    /// Prepares a session that begins at `now`, with tokens for pages; it exists once it is recorded.
     ///
     /// Every identifier is new: nothing that the browser held before can name it (OWASP, "Session fixation"). The first
     /// secret comes from the form that asks for it, so that a second click on its button gets the same one; without a
@@ -157,6 +170,7 @@ impl Sessions {
             kept,
             client: client.clone(),
             read: self.reading(),
+            audience: Audience::Pages,
         })
     }
 
@@ -168,7 +182,7 @@ impl Sessions {
         theft: Option<Theft>,
     ) -> Result<IssuedTokens, SessionError> {
         let session = &begun.session;
-        let access = self.access_token(session, begun.issued_at);
+        let access = self.access_token(begun.audience, session, begun.issued_at);
         let identity = Identity::new(user, session, access, theft, None, begun.read);
         self.issue(identity, session, Some(&begun.refresh))
     }

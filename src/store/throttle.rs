@@ -153,28 +153,30 @@ pub fn give_back(connection: &mut Connection, keys: &SignInKeys, counted: Counte
     Ok(())
 }
 
-/// Resets the counters of an account, because its owner is in, and knows their device from now on; call it in the
-/// transaction that begins the session.
+/// Resets the counters of an account, because its owner is in, and knows their device from now on, if they are at one; call
+/// it in the transaction that begins the session.
 ///
 /// # Errors
 /// If the database cannot write.
 pub fn succeeded(
     connection: &mut Connection,
     email: &Email,
-    device: DeviceId,
+    device: Option<DeviceId>,
     counted: Option<(&SignInKeys, CountedTry)>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     let account = account_key(email);
-    let key = device_key(&account, device);
-    insert_missing(connection, &key, now)?;
-    let known = (
-        throttle_counters::account_hash.eq(&account),
-        throttle_counters::tries.eq(0),
-        throttle_counters::counted_at.eq(seconds(now)),
-        throttle_counters::expires_at.eq(seconds(now + DEVICE_KEPT)),
-    );
-    diesel::update(throttle_counters::table.find(key)).set(known).execute(connection)?;
+    if let Some(device) = device {
+        let key = device_key(&account, device);
+        insert_missing(connection, &key, now)?;
+        let known = (
+            throttle_counters::account_hash.eq(&account),
+            throttle_counters::tries.eq(0),
+            throttle_counters::counted_at.eq(seconds(now)),
+            throttle_counters::expires_at.eq(seconds(now + DEVICE_KEPT)),
+        );
+        diesel::update(throttle_counters::table.find(key)).set(known).execute(connection)?;
+    }
     reset(connection, &account, now)?;
     if let Some((keys, CountedTry { by: Counted::AsStranger, .. })) = counted {
         for key in keys.address.iter().chain([&keys.all]) {

@@ -10,6 +10,7 @@ use time::Duration;
 use crate::crypto::{HashError, IssueError, NoSigningKey, SealError};
 use crate::session::SessionError;
 use crate::store::StoreError;
+use crate::web::api::problem::Problem;
 use crate::web::local_path::LocalPath;
 
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
@@ -71,6 +72,8 @@ pub enum WebError {
     Busy,
     /// Something that was tried too often; there is room again after so long.
     TooManyTries(Duration),
+    /// A refusal in the words of the API, whatever the path.
+    Problem(Box<Problem>),
     /// A fault of ours; the source goes to the log and never to a page.
     Internal(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -120,6 +123,12 @@ pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     u64::try_from(wait.whole_seconds().saturating_add(part)).unwrap_or_default().max(1)
 }
 
+impl From<Problem> for WebError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(Box::new(problem))
+    }
+}
+
 impl From<NoSigningKey> for WebError {
     fn from(error: NoSigningKey) -> Self {
         Self::Unavailable(error.into())
@@ -161,6 +170,7 @@ impl ResponseError for WebError {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::Unavailable(_) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooManyTries(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Problem(problem) => problem.status(),
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -169,6 +179,7 @@ impl ResponseError for WebError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
+            Self::Problem(problem) => return problem.write(response.finish()),
             Self::SignInRequired { next, json: false } => {
                 response.insert_header((LOCATION, LocalPath::on_the_way("/login", next.as_ref())));
             }

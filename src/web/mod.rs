@@ -1,5 +1,6 @@
 //! All HTTP, and no SQL.
 
+mod api;
 mod assets;
 mod cookies;
 mod error;
@@ -23,6 +24,9 @@ mod static_folder;
 mod throttle;
 mod trusted_proxies;
 
+pub use api::ApiUser;
+#[cfg(feature = "internals")]
+pub use api::problem::ProblemKind;
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser, RecentUser};
 pub use forms::{FormLimit, FormToken, SubmittedForm};

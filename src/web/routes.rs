@@ -6,6 +6,8 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
+use super::api::handlers as api;
+use super::api::path::is_api;
 use super::error::WebError;
 use super::health;
 use super::pages::handlers;
@@ -21,6 +23,8 @@ pub enum Access {
     SignedIn,
     /// Somebody who is signed in, and has entered the password within the last 10 minutes.
     RecentPassword,
+    /// A client of the API that brings a token.
+    Bearer,
 }
 
 /// One row of the table.
@@ -99,6 +103,14 @@ pub static ROUTES: &[Route] = &[
     route("/favicon.ico", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
     route("/apple-touch-icon.png", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
     route("/robots.txt", "GET, HEAD", Access::Public, |r| r.route(read().to(static_files::get_fixed))),
+    route("/api/protected", "GET, HEAD", Access::Bearer, |r| r.route(read().to(api::protected))),
+    route("/api/refresh", "POST", Access::Bearer, |r| r.route(web::post().to(api::refresh))),
+    route("/api/login", "POST", Access::Public, |r| r.route(web::post().to(api::log_in))),
+    route("/api/logout", "POST", Access::Bearer, |r| r.route(web::post().to(api::log_out))),
+    route("/api/session", "GET, HEAD", Access::Bearer, |r| r.route(read().to(api::session))),
+    route("/api/sessions", "GET, HEAD", Access::Bearer, |r| r.route(read().to(api::sessions))),
+    route("/api/sessions/{id}", "DELETE", Access::Bearer, |r| r.route(web::delete().to(api::revoke))),
+    route("/api/openapi.json", "GET, HEAD", Access::Public, |r| r.route(read().to(api::openapi))),
 ];
 
 /// Adds every route to an application, with a page for what is not there.
@@ -129,7 +141,8 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
 /// The way is a row of the table, and so never another site's, whatever was asked for.
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, WebError> {
     let wanted = request.path().trim_end_matches('/');
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    // A program that is led elsewhere may leave its token behind.
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !is_api(wanted);
     let page = ROUTES.iter().find(|route| reads && route.path == wanted && route.methods.starts_with("GET"));
     let page = page.filter(|_| request.path() != wanted).ok_or(WebError::NotFound)?;
     let query = request.query_string();

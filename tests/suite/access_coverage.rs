@@ -4,10 +4,11 @@ use actix_web::http::{Method, StatusCode};
 use perennial::web::{Access, ROUTES, Route};
 use time::Duration;
 
+use crate::support::api::{ApiClient, refusal, refused};
 use crate::support::{Browser, TestApp};
 
 /// The paths that anybody may use; a new one is added here knowingly.
-const PUBLIC: [&str; 16] = [
+const PUBLIC: [&str; 18] = [
     "/",
     "/login",
     "/register",
@@ -24,6 +25,8 @@ const PUBLIC: [&str; 16] = [
     "/favicon.ico",
     "/apple-touch-icon.png",
     "/robots.txt",
+    "/api/login",
+    "/api/openapi.json",
 ];
 
 /// Every method that a client could try.
@@ -53,6 +56,11 @@ fn example(route: &Route) -> String {
 
 fn answers(route: &Route, method: &Method) -> bool {
     route.methods.split(", ").any(|name| name == method.as_str())
+}
+
+/// Tells whether a route is for browsers that are signed in.
+fn wants_sign_in(route: &Route) -> bool {
+    matches!(route.access, Access::SignedIn | Access::RecentPassword)
 }
 
 /// Asserts that no method of a route that wants a sign-in does anything for `visitor`, who has none.
@@ -85,7 +93,7 @@ async fn what_wants_a_sign_in_answers_nobody_without_one() {
     let thief = ended.clone();
     ended.sign_out().await;
     let forger = app.browser().with_header("cookie", "access_token=a.b.c; keep_signed_in=forged");
-    for route in ROUTES.iter().filter(|route| route.access != Access::Public) {
+    for route in ROUTES.iter().filter(|route| wants_sign_in(route)) {
         for visitor in [&app.browser(), &thief.clone(), &forger] {
             assert_closed(visitor, route).await;
         }
@@ -97,7 +105,7 @@ async fn what_wants_a_sign_in_answers_whoever_has_one() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
     let own = app.rows().text("SELECT id FROM sessions");
-    for route in ROUTES.iter().filter(|route| route.access != Access::Public && answers(route, &Method::GET)) {
+    for route in ROUTES.iter().filter(|route| wants_sign_in(route) && answers(route, &Method::GET)) {
         let path = example(route).replace("AAAAAAAAAAAAAAAAAAAAAA", &own);
         // There is no form that was kept.
         let wanted = if route.path == "/rescue/{id}" { StatusCode::SEE_OTHER } else { StatusCode::OK };
@@ -123,10 +131,33 @@ async fn what_wants_a_recent_password_answers_nobody_who_entered_it_long_ago() {
 }
 
 #[actix_web::test]
+async fn what_wants_a_bearer_token_answers_nobody_without_one() {
+    let app = TestApp::start().await;
+    let browser = app.signed_in().await;
+    let mut client = ApiClient::signed_in(&app).await;
+    let thief = client.clone();
+    assert_eq!(client.ask(Method::POST, "/api/logout").await.status, StatusCode::NO_CONTENT);
+    client = ApiClient::new(&app);
+    for route in ROUTES.iter().filter(|route| route.access == Access::Bearer) {
+        assert!(route.path.starts_with("/api/"), "{route:?}");
+        for method in METHODS.into_iter().filter(|method| answers(route, method)) {
+            let path = example(route);
+            assert_eq!(browser.clone().ask(method.clone(), &path).await.status, StatusCode::UNAUTHORIZED, "{route:?}");
+            let answer = client.send(method.clone(), &path, &[], "").await;
+            assert_eq!(refusal(&answer), refused(401, "token-missing"), "{route:?}");
+            let token = if route.path == "/api/refresh" { &thief.refresh } else { &thief.access };
+            let answer = thief.with_token(method, &path, token).await;
+            assert_eq!(refusal(&answer), refused(401, "token-revoked"), "{route:?}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn what_changes_something_wants_a_form_of_its_own_browser() {
     let app = TestApp::start().await;
     let browser = app.signed_in().await;
-    for route in ROUTES.iter().filter(|route| answers(route, &Method::POST)) {
+    let forms = ROUTES.iter().filter(|route| answers(route, &Method::POST) && !route.path.starts_with("/api/"));
+    for route in forms {
         let visitor = if route.access == Access::Public { app.browser() } else { browser.clone() };
         let answer = visitor.post(&example(route), &[]).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{route:?}");

@@ -10,6 +10,7 @@ mod access_coverage;
 mod account;
 mod acting;
 mod activity;
+mod api;
 mod attacks_cookies;
 mod attacks_forms;
 mod attacks_input;

@@ -10,10 +10,11 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 58] = [
+const SUBJECTS: [&str; 59] = [
     "access_coverage::",
     "account::",
     "acting::",
+    "api::",
     "attacks_cookies::",
     "attacks_forms::",
     "attacks_input::",

@@ -22,6 +22,7 @@ fn tokens() -> AccessTokens {
 
 fn token() -> AccessToken {
     AccessToken {
+        audience: Audience::Pages,
         user: UserId(42),
         session: SessionId::from_bytes([3; 16]),
         issued_at: NOW,

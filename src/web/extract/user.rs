@@ -12,6 +12,7 @@ use crate::domain::client::Client;
 use crate::domain::id::DeviceId;
 use crate::domain::user::User;
 use crate::session::{Acting, Identity, Presented, SessionError};
+use crate::web::api::path::is_api;
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
 use crate::web::request_auth::RequestAuth;
@@ -97,7 +98,7 @@ fn sign_in_required(request: &HttpRequest) -> WebError {
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path_and_query().map(|path| path.as_str());
     let next = path.filter(|_| readable).and_then(LocalPath::parse);
-    WebError::SignInRequired { next, json: prefers_json(request) }
+    WebError::SignInRequired { next, json: is_api(request.match_info().as_str()) || prefers_json(request) }
 }
 
 /// Tells whether a client ranks `application/json` above HTML (RFC 9110 section 12.5.1).

@@ -19,10 +19,14 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 
 use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recognize};
 use self::request_log::RequestLine;
+use super::api::complete as api;
+use super::api::path::is_api;
 use super::error::WebError;
-use super::request_auth::NewFormCookie;
+use super::extract::client_info::address;
+use super::request_auth::{NewFormCookie, RequestAuth};
 use super::rescue::{self, Sent};
 use super::site::Site;
+use crate::session::Authenticated;
 
 /// Signs requests in, keeps them signed in, and completes every answer; for `App::wrap(from_fn(authenticate))`.
 ///
@@ -59,6 +63,9 @@ async fn handle(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_api(request.match_info().as_str()) {
+        return Box::pin(handle_api(site, request, next)).await;
+    }
     if !same_origin::allows(request.method(), request.headers(), &site.origin) {
         return Ok(answer(&site, request.error_response(WebError::CrossSite)));
     }
@@ -103,6 +110,29 @@ async fn handle(
     }
 }
 
+/// Answers a request to the API: no cookie is looked at, so none has to be renewed, and none can be abused by another site.
+async fn handle_api(
+    site: web::Data<Site>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Err(error) = site.sessions.node().keys().require() {
+        return Ok(answer(&site, request.error_response(WebError::from(error))));
+    }
+    let address = address(request.request(), &site.trusted_proxies);
+    let auth = RequestAuth::new(site.clone(), site.sessions.now(), address, Authenticated::default(), None);
+    request.extensions_mut().insert(auth);
+    match next.call(request).await {
+        Ok(response) => Ok(answer(&site, response.map_into_boxed_body())),
+        Err(error) => {
+            let described = error.to_string();
+            let mut response = api::complete(&site, None, HttpResponse::from_error(error));
+            finish_head(&site, &mut response);
+            Err(InternalError::from_response(described, response).into())
+        }
+    }
+}
+
 /// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,
 /// and the answer gets its page and its headers.
 async fn complete_error(site: &web::Data<Site>, arrived: Arrived, sent: Option<Sent>, error: Error) -> Error {
@@ -137,7 +167,11 @@ fn answer(site: &web::Data<Site>, mut response: ServiceResponse<BoxBody>) -> Ser
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let (request, plain): (HttpRequest, HttpResponse) = response.into_parts();
-        let complete = error_page::complete(site, Some(&request), plain);
+        let complete = if api::wants_problem(&request) {
+            api::complete(site, Some(&request), plain)
+        } else {
+            error_page::complete(site, Some(&request), plain)
+        };
         response = ServiceResponse::new(request, complete);
     }
     finish_head(site, response.response_mut());

@@ -9,6 +9,7 @@ use super::throttled::{Refusal, retry_after};
 use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
 use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
+use crate::domain::audience::Audience;
 use crate::domain::password::Password;
 use crate::domain::session::EndReason;
 use crate::session::{Ended, SignIn, SignInOutcome, Throttled, Tombstone};
@@ -137,7 +138,8 @@ pub(crate) async fn post(
     };
     let form_id = auth.form().map(|form| form.id);
     let (email, device) = (filled.email.parse().ok(), throttle::device(&request, &site, &auth)?);
-    let attempt = SignIn { email, password, keep: filled.keep, form: form_id, device };
+    let attempt =
+        SignIn { email, password, keep: filled.keep, form: form_id, device: Some(device), audience: Audience::Pages };
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn { tokens, weakness } => {
             let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);

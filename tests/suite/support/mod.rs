@@ -7,6 +7,7 @@ mod database;
 mod jar;
 mod version_before;
 
+pub(crate) mod api;
 pub(crate) mod cable;
 pub(crate) mod chromium;
 pub(crate) mod client;

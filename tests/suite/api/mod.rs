@@ -1,0 +1,11 @@
+//! The API for clients that are no browser.
+
+mod description;
+mod embedded;
+mod forged;
+mod kinds;
+mod lifetimes;
+mod problems;
+mod processes;
+mod rotation;
+mod sign_ins;
