@@ -13,7 +13,9 @@ use super::connection::Place;
 use super::error::StoreError;
 use super::migrations;
 use super::postgres::{Lock, lock};
-use super::schema::{auth_events, auth_tokens, dropped_keys, outbox, peppers, sessions, signing_key, users};
+use super::schema::{
+    auth_events, auth_tokens, dropped_keys, kept_forms, outbox, peppers, sessions, signing_key, users,
+};
 use crate::store::url::DatabaseUrl;
 
 /// Rows copied in one statement: few round trips, and far below the 65,535 parameters that a statement may have.
@@ -23,8 +25,17 @@ const PAGE: i64 = 1000;
 const LOCK_TIMEOUT: &str = "PRAGMA busy_timeout = 15000";
 
 /// The tables that are sealed: all that are copied. `changes` and `nodes` are of the processes on the old database.
-const TABLES: [&str; 8] =
-    ["users", "peppers", "sessions", "auth_tokens", "auth_events", "signing_key", "dropped_keys", "outbox"];
+const TABLES: [&str; 9] = [
+    "users",
+    "peppers",
+    "sessions",
+    "auth_tokens",
+    "kept_forms",
+    "auth_events",
+    "signing_key",
+    "dropped_keys",
+    "outbox",
+];
 
 /// How many rows were copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +164,16 @@ copied! { TokenRow of auth_tokens by token_hash {
     used_at: Option<i64>,
 } }
 
+copied! { KeptFormRow of kept_forms by id {
+    id: Vec<u8>,
+    user_id: i64,
+    created_at: i64,
+    expires_at: i64,
+    sent_at: Option<i64>,
+    page: Vec<u8>,
+    fields: Option<Vec<u8>>,
+} }
+
 copied! { EventRow of auth_events by id {
     id: i64,
     user_id: Option<i64>,
@@ -253,6 +274,8 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     PepperRow::copy(file, server)?;
     let sessions = SessionRow::copy(file, server)?;
     TokenRow::copy(file, server)?;
+    // Whoever is signing in at this moment finds their form on the server.
+    KeptFormRow::copy(file, server)?;
     let events = EventRow::copy(file, server)?;
     diesel::delete(dropped_keys::table).execute(server)?;
     DroppedRow::copy(file, server)?;

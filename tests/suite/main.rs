@@ -19,6 +19,7 @@ mod attacks_reset;
 mod attacks_tokens;
 mod audit;
 mod chromium;
+mod chromium_rescue;
 mod clocks;
 mod command_line;
 mod connections;

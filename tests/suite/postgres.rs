@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 59] = [
+const SUBJECTS: [&str; 61] = [
     "access_coverage::",
     "account::",
     "acting::",
@@ -29,6 +29,7 @@ const SUBJECTS: [&str; 59] = [
     "fields::",
     "first_account::",
     "floods::",
+    "form_rescue::",
     "hands_on_sql::",
     "hang_up::",
     "json::",
@@ -59,6 +60,7 @@ const SUBJECTS: [&str; 59] = [
     "revocation::",
     "rotation::",
     "rough_requests::",
+    "send_again::",
     "session_commands::",
     "several_cookies::",
     "slow_answers::",
@@ -101,7 +103,7 @@ fn the_command_line_works_on_a_server() {
     let fresh = run(&url, "doctor");
     assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
     assert!(
-        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 6 migrations"),
+        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 7 migrations"),
         "{fresh:?}"
     );
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";

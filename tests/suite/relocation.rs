@@ -34,7 +34,9 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     gone.sign_out();
     Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())).execute(
         "INSERT INTO outbox (message_id, recipient, subject, created_at, expires_at, refused_at, refusal, text, html) \
-         VALUES ('a1', 'ada@example.org', 'Refused', 1, 1, 1, '550 nobody here', '', '')",
+         VALUES ('a1', 'ada@example.org', 'Refused', 1, 1, 1, '550 nobody here', '', ''); \
+         INSERT INTO kept_forms (id, user_id, created_at, expires_at, page, fields) \
+         VALUES (x'00112233445566778899aabbccddeeff', 1, 1, 601, x'01', x'02')",
     );
     let finished = while_browsing(&mut clients, |traffic| {
         traffic.renewed_by_all(3);
@@ -61,7 +63,7 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     assert!(refused.complaint().contains("moved to PostgreSQL: set DATABASE_URL"), "{refused:?}");
 
     let (mut file, mut rows) = (Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())), Rows::at(&to));
-    for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers", "outbox"] {
+    for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers", "outbox", "kept_forms"] {
         assert_eq!(file.count(table), rows.count(table), "{table}");
     }
     let generations = "SELECT CAST(sum(generation) AS BIGINT) FROM sessions";

@@ -177,9 +177,9 @@ async fn keep(
 /// Answers a request of which nobody can say who it is; its form is carried by the answer.
 pub(crate) async fn unrecognized(site: &web::Data<Site>, request: ServiceRequest, error: WebError) -> ServiceResponse {
     let (request, sent) = record(site, request);
-    let bindings = sent.is_some().then(|| claimed(site, request.headers())).unwrap_or_default();
+    let offered = sent.map(|sent| (sent, claimed(site, request.headers())));
     let mut response = request.error_response(error);
-    if let Some(Sent { to, recording, .. }) = sent
+    if let Some((Sent { to, recording, .. }, bindings)) = offered
         && matches!(Loss::of(response.response()), Some(Loss::Outage))
         && let Some(body) = recording.rest().await
     {
