@@ -26,6 +26,7 @@ mod connections;
 mod contrast;
 mod devices;
 mod double_click;
+mod enumeration;
 mod event_follow;
 mod fields;
 mod firefox;

@@ -10,7 +10,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 61] = [
+const SUBJECTS: [&str; 62] = [
     "access_coverage::",
     "account::",
     "acting::",
@@ -25,6 +25,7 @@ const SUBJECTS: [&str; 61] = [
     "clocks::",
     "devices::",
     "double_click::",
+    "enumeration::",
     "event_follow::",
     "fields::",
     "first_account::",
