@@ -21,6 +21,7 @@ mod machine;
 mod pages;
 mod peers;
 mod process;
+mod refusals;
 mod sign_ins;
 mod table;
 
@@ -41,6 +42,7 @@ enum Part {
     SignIns,
     Footprint,
     Hostile,
+    Refusals,
 }
 
 /// Measures how fast Perennial is.
@@ -97,6 +99,9 @@ fn main() -> std::io::Result<()> {
     }
     if arguments.wants(Part::Hostile) {
         hostile::measure(&arguments, &mut rows);
+    }
+    if arguments.wants(Part::Refusals) {
+        refusals::measure(&mut rows);
     }
     print!("{}\n\n{}", machine::describe(), table::table(&rows));
     Ok(())
