@@ -25,10 +25,10 @@ use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, auth_tokens, events, throttle, users};
 
 /// How long it is of use to tell somebody that their password was changed.
-const NOTICE_LIFE: Duration = Duration::days(2);
+pub(super) const NOTICE_LIFE: Duration = Duration::days(2);
 
 /// What stands where an address would, for a transport that has none.
-const NO_ADDRESS: &str = "unknown address";
+pub(super) const NO_ADDRESS: &str = "unknown address";
 
 /// A link that would set the password of an account, if it were used now.
 #[derive(Debug, Clone)]
@@ -81,25 +81,25 @@ fn record_request(
     client: &Client,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let user = users::find_by_email(connection, email)?;
-    let event = Event::new(EventType::PasswordResetRequested, user.as_ref().map(|user| user.id), client, now);
+    let user = match users::find_by_email(connection, email)? {
+        // As whoever sets a password does: two links that are asked for at once take turns. One that was deleted since it
+        // was read is no account.
+        Some(user) => users::lock_row(connection, user.id)?.map(|locked| (user, locked.is_active)),
+        None => None,
+    };
+    let id = user.as_ref().map(|(user, _)| user.id);
+    let event = Event::new(EventType::PasswordResetRequested, id, client, now);
     let refused = match (&user, mail) {
         (None, _) => Some("unknown_account"),
-        (Some(user), mail) => {
-            // As whoever sets a password does: two links that are asked for at once take turns.
-            let active = users::lock_row(connection, user.id)?.is_some_and(|user| user.is_active);
-            match mail {
-                _ if !active => Some("deactivated"),
-                Ok(mail) if outbox::insert_limited(connection, &mail, now)? => {
-                    auth_tokens::replace_reset(connection, user, token.hash(), now)?;
-                    None
-                }
-                Ok(_) => Some("mail_limit"),
-                Err(error) => {
-                    tracing::error!(user = %user.id, %error, "a link to set a new password cannot be written");
-                    Some("no_mail")
-                }
-            }
+        (Some((_, false)), _) => Some("deactivated"),
+        (Some((user, true)), Ok(mail)) if outbox::insert_limited(connection, &mail, now)? => {
+            auth_tokens::replace_reset(connection, user, token.hash(), now)?;
+            None
+        }
+        (Some(_), Ok(_)) => Some("mail_limit"),
+        (Some((user, _)), Err(error)) => {
+            tracing::error!(user = %user.id, %error, "a link to set a new password cannot be written");
+            Some("no_mail")
         }
     };
     let event = match refused {
@@ -149,7 +149,7 @@ pub async fn reset_password(
         Err(weakness) => return Ok(ResetOutcome::WeakPassword(weakness)),
     };
     let now = sessions.now();
-    let notice = changed_mail(&user, sessions.public_url(), client, now);
+    let notice = changed_mail(&user, sessions.public_url(), true, client, now);
     let (client, owner, address) = (client.clone(), user.id, client.address_text());
     let email = user.email.parse::<Email>().ok();
     let outcome = sessions
@@ -191,7 +191,13 @@ fn reset_mail(to: Email, url: &str, now: OffsetDateTime) -> Result<NewMail, Mail
 
 /// Writes the mail that tells `user` of a new password; nothing where that is impossible, which is logged: the password is
 /// changed all the same, and the audit trail has it.
-fn changed_mail(user: &User, public_url: &PublicUrl, client: &Client, now: OffsetDateTime) -> Option<NewMail> {
+pub(super) fn changed_mail(
+    user: &User,
+    public_url: &PublicUrl,
+    by_link: bool,
+    client: &Client,
+    now: OffsetDateTime,
+) -> Option<NewMail> {
     // An account that was put into the database by hand may have an address that no form would take.
     let Ok(to) = user.email.parse::<Email>() else {
         tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
@@ -201,6 +207,7 @@ fn changed_mail(user: &User, public_url: &PublicUrl, client: &Client, now: Offse
     let notice = PasswordChanged {
         at: TimeWords { iso: &at.iso, words: &at.words },
         address: if address.is_empty() { NO_ADDRESS } else { &address },
+        by_link,
         reset_url: &format!("{public_url}/password-reset"),
     };
     match password_changed(to, &notice) {

@@ -41,6 +41,8 @@ pub enum EventType {
     UserActivated,
     /// An account has another role.
     RoleChanged,
+    /// An account was deleted by its owner; nothing says whose it was.
+    UserDeleted,
 }
 
 impl EventType {
@@ -62,6 +64,7 @@ impl EventType {
             Self::UserDeactivated => "user_deactivated",
             Self::UserActivated => "user_activated",
             Self::RoleChanged => "role_changed",
+            Self::UserDeleted => "user_deleted",
         }
     }
 }
@@ -125,6 +128,11 @@ impl Event {
     /// Records that `kind` was done by a command, to a user who is named later or not at all.
     pub fn of_command(kind: EventType, user: Option<UserId>, at: OffsetDateTime) -> Self {
         Self { user, kind, details: Details { by: Some(COMMAND_LINE), ..Details::default() }, at }
+    }
+
+    /// Records that an account was deleted, and nothing that would say whose.
+    pub fn of_deletion(at: OffsetDateTime) -> Self {
+        Self { user: None, kind: EventType::UserDeleted, details: Details::default(), at }
     }
 
     /// Names the sign-in it is about.

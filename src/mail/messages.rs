@@ -155,6 +155,8 @@ pub struct PasswordChanged<'a> {
     pub at: TimeWords<'a>,
     /// The address it was changed from, or words where there is none.
     pub address: &'a str,
+    /// Whether a mailed link did it, which ends every sign-in; otherwise the one that it was changed in goes on.
+    pub by_link: bool,
     /// The page that sends a link to set another.
     pub reset_url: &'a str,
 }
@@ -220,5 +222,42 @@ pub fn lock_notice(to: user::Email, notice: &LockNotice<'_>) -> Result<Email, Ma
         subject: "Your account is locked for now: too many wrong passwords".to_owned(),
         text: notice.render()?,
         html: LockNoticePage(notice).render()?,
+    })
+}
+
+/// What the farewell to somebody who has deleted their account tells.
+#[derive(Template, Debug, Clone)]
+#[template(path = "mail/account_deleted.txt")]
+pub struct AccountDeleted<'a> {
+    /// When it was deleted.
+    pub at: TimeWords<'a>,
+    /// The address it was deleted from, or words where there is none.
+    pub address: &'a str,
+    /// The site.
+    pub site_url: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "mail/account_deleted.html")]
+struct AccountDeletedPage<'a>(&'a AccountDeleted<'a>);
+
+impl<'a> Deref for AccountDeletedPage<'a> {
+    type Target = AccountDeleted<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+/// Writes the farewell to somebody whose account was deleted.
+///
+/// # Errors
+/// If a template cannot be rendered, which takes a lack of memory.
+pub fn account_deleted(to: user::Email, notice: &AccountDeleted<'_>) -> Result<Email, MailError> {
+    Ok(Email {
+        to,
+        subject: "Your account was deleted".to_owned(),
+        text: notice.render()?,
+        html: AccountDeletedPage(notice).render()?,
     })
 }

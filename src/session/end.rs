@@ -54,9 +54,23 @@ impl Sessions {
         acting: &Identity,
         act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
     ) -> Result<T, SessionError> {
+        self.act_under(|_| Ok(()), acting, act).await
+    }
+
+    /// Does the same under a lock that must be taken before that of the user's row.
+    ///
+    /// # Errors
+    /// As [`Sessions::act`].
+    pub(crate) async fn act_under<T: Send + 'static>(
+        &self,
+        lock: fn(&mut Connection) -> Result<(), StoreError>,
+        acting: &Identity,
+        act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
+    ) -> Result<T, SessionError> {
         let (user, session, now) = (acting.user().id, acting.session(), self.now());
         let lifetimes = *self.lifetimes();
         let done = self.write(move |connection| {
+            lock(connection)?;
             let active = users::lock_row(connection, user)?.is_some_and(|user| user.is_active);
             let row = sessions::lock(connection, session)?;
             if !active || row.is_none_or(|row| row.user_id != user || row.ended(&lifetimes, now).is_some()) {

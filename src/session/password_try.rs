@@ -225,6 +225,12 @@ impl Sessions {
         let told = user.zip(lock).filter(|(user, lock)| user.is_active && lock.is_worth_a_mail());
         let notice = told.and_then(|(user, lock)| self.lock_notice(user, lock, client, now));
         let mailed = self.write(move |connection| {
+            if let Some(user) = id
+                && users::lock_row(connection, user)?.is_none()
+            {
+                // The account was deleted while the password was hashed.
+                return Ok((false, Vec::<Change>::new()));
+            }
             events::insert(connection, &failed)?;
             locked.map_or(Ok(()), |locked| events::insert(connection, &locked))?;
             let mailed = notice.map_or(Ok(false), |notice| outbox::insert_limited(connection, &notice, now))?;
@@ -237,7 +243,7 @@ impl Sessions {
     }
 
     /// Refuses a password that was right when it was looked at, and is not any more.
-    pub(super) async fn refuse_outdated(&self, proven: &ProvenPassword, client: &Client) -> Result<(), SessionError> {
+    pub(crate) async fn refuse_outdated(&self, proven: &ProvenPassword, client: &Client) -> Result<(), SessionError> {
         let lock = lock_after(proven.counted.failures);
         self.note_refusal(Some(&proven.user), "changed_meanwhile", client, lock).await
     }

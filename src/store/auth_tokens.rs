@@ -88,6 +88,15 @@ pub fn use_up(
     Ok(true)
 }
 
+/// Deletes the links to set a new password that a user has under way.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn cancel_resets(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
+    diesel::delete(unused_of(user).filter(auth_tokens::token_type.eq(PASSWORD_RESET))).execute(connection)?;
+    Ok(())
+}
+
 #[diesel::dsl::auto_type]
 fn unused_of(user: UserId) -> _ {
     let user: i64 = user.0;

@@ -10,12 +10,13 @@ use super::error::StoreError;
 use super::schema::auth_events;
 use super::times::{moment, seconds};
 use crate::domain::event::{Event, EventType, Past, PastEvent, Theft, Window};
-use crate::domain::id::UserId;
+use crate::domain::id::{SessionId, UserId};
 
 /// The column `details`, read back; what an event does not have is empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct StoredDetails {
+    session: String,
     address: String,
     user_agent: String,
     reason: String,
@@ -139,6 +140,26 @@ pub fn last_theft(
         Ok(Theft { at: moment(at)?, address, user_agent, other_address, other_user_agent })
     })
     .transpose()
+}
+
+/// Tells whether a user's password was changed by one of their sign-ins after `since`.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn password_changed_by(
+    connection: &mut Connection,
+    user: UserId,
+    session: SessionId,
+    since: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let changes: Vec<String> = auth_events::table
+        .filter(auth_events::user_id.eq(user.0))
+        .filter(auth_events::event_type.eq(EventType::PasswordChanged.as_str()))
+        .filter(auth_events::created_at.ge(seconds(since)))
+        .select(auth_events::details)
+        .load(connection)?;
+    let session = session.to_string();
+    Ok(changes.iter().any(|details| StoredDetails::read(details).session == session))
 }
 
 /// Returns when the newest event of all happened.

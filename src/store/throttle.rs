@@ -363,7 +363,7 @@ fn reset(connection: &mut Connection, account: &[u8], now: OffsetDateTime) -> Re
     Ok(diesel::update(counted).set(nothing).execute(connection)? == 1)
 }
 
-fn account_key(email: &Email) -> Vec<u8> {
+pub(super) fn account_key(email: &Email) -> Vec<u8> {
     key("account", &[email.as_str().as_bytes()])
 }
 

@@ -26,6 +26,10 @@ pub(crate) enum Notice {
     TimeZoneChanged,
     /// A form that was kept until its user had signed in is kept no longer.
     FormOver,
+    /// The user has another password, and this sign-in goes on.
+    PasswordChanged,
+    /// The account of whoever was signed in here is gone.
+    AccountDeleted,
 }
 
 impl Notice {
@@ -40,6 +44,8 @@ impl Notice {
             Self::NameChanged => "name-".to_owned(),
             Self::TimeZoneChanged => "zone-".to_owned(),
             Self::FormOver => "form-".to_owned(),
+            Self::PasswordChanged => "changed-".to_owned(),
+            Self::AccountDeleted => "deleted-".to_owned(),
         }
     }
 
@@ -57,6 +63,8 @@ impl Notice {
             ("name", "") => Some(Self::NameChanged),
             ("zone", "") => Some(Self::TimeZoneChanged),
             ("form", "") => Some(Self::FormOver),
+            ("changed", "") => Some(Self::PasswordChanged),
+            ("deleted", "") => Some(Self::AccountDeleted),
             _ => None,
         }
     }
@@ -102,6 +110,10 @@ impl Notice {
                  again."
                     .to_owned()
             }
+            Self::PasswordChanged => {
+                "Your password was changed. Every other device was signed out; you stay signed in here.".to_owned()
+            }
+            Self::AccountDeleted => "Your account was deleted.".to_owned(),
         }
     }
 }
@@ -124,6 +136,8 @@ mod tests {
             Notice::PasswordReset,
             Notice::NameChanged,
             Notice::TimeZoneChanged,
+            Notice::PasswordChanged,
+            Notice::AccountDeleted,
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");

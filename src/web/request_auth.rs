@@ -30,6 +30,8 @@ pub(crate) enum AuthChange {
     Renewed(IssuedTokens, Option<Notice>),
     /// The visitor ended the session that they came with.
     SignedOut(SessionId),
+    /// The visitor's session is gone, and their account with it.
+    AccountDeleted,
     /// The page told why a session ended; it need not be told again.
     ToldWhy,
     /// Something else was done, which the next page confirms.

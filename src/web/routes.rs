@@ -82,6 +82,11 @@ pub static ROUTES: &[Route] = &[
     route("/theft/acknowledge", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::acknowledge_theft))),
     route("/account", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::account))),
     route("/account/name", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_name))),
+    route("/account/password", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_password))),
+    route("/account/data", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::my_data))),
+    route("/account/delete", "GET, HEAD, POST", Access::RecentPassword, |r| {
+        r.route(read().to(handlers::deletion)).route(web::post().to(handlers::delete_account))
+    }),
     route("/account/time-zone", "POST", Access::RecentPassword, |r| {
         r.route(web::post().to(handlers::change_time_zone))
     }),
@@ -93,7 +98,7 @@ pub static ROUTES: &[Route] = &[
     route("/rescue/{id}", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::kept_form))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
     route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| {
-        r.route(read().to(handlers::change_password))
+        r.route(read().to(handlers::where_to_change_password))
     }),
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
     route("/readyz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::ready))),

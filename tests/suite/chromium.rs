@@ -191,3 +191,45 @@ fn a_dialog_asks_without_scripts_before_a_sign_in_is_ended() {
     });
     assert_eq!(Rows::of(folder.path()).count_events("session_revoked"), 1);
 }
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn a_browser_without_scripts_changes_its_password_and_deletes_its_account() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (_server, url) = start(&folder);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        Rows::of(folder.path()).execute("UPDATE sessions SET authenticated_at = authenticated_at - 601");
+        let_pass(ACCESS_LIFE + Duration::from_secs(1));
+        browser.send(".site-nav a[href='/account']").await;
+        assert_eq!(browser.text("h1").await, "Enter your password again");
+        browser.type_in("#password", PASSWORD).await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!((browser.text("h1").await, browser.url().await), ("Account".to_owned(), format!("{url}/account")));
+
+        browser.type_in("#current_password", "a wrong password").await;
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("form[action='/account/password'] button").await;
+        assert_eq!(browser.text(".error-summary a").await, "That is not your current password");
+        browser.type_in("#current_password", PASSWORD).await;
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("form[action='/account/password'] button").await;
+        assert!(browser.text("p.notice").await.starts_with("Your password was changed."));
+
+        browser.send("a[href='/account/delete']").await;
+        assert_eq!(browser.text("h1").await, "Delete your account?");
+        browser.send("form[action='/account/delete'] button").await;
+        assert_eq!(browser.text(".error-summary a").await, "Check the box to say that you mean it");
+        browser.click("label[for=confirm]").await;
+        browser.send("form[action='/account/delete'] button").await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        assert_eq!(browser.text("p.notice").await, "Your account was deleted.");
+        browser.goto(&format!("{url}/account")).await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        browser.close().await;
+    });
+    let mut rows = Rows::of(folder.path());
+    assert_eq!((rows.count("users"), rows.count_events("user_deleted")), (0, 1));
+}

@@ -8,6 +8,9 @@
 
 mod access_coverage;
 mod account;
+mod account_data;
+mod account_deletion;
+mod account_password;
 mod acting;
 mod activity;
 mod api;

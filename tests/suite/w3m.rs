@@ -136,3 +136,26 @@ fn w3m_signs_in_by_the_form_and_stays_signed_in() {
     assert_eq!((rows.count_events("signed_in"), rows.count_events("signed_out")), (2, 1));
     assert_eq!(rows.count_events("sign_in_failed"), 0);
 }
+
+#[test]
+#[ignore = "needs w3m and script"]
+fn w3m_changes_a_password_and_deletes_the_account() {
+    find_program(&["w3m"]);
+    let (folder, home) = (empty_folder(), empty_folder());
+    let server = Launch::in_folder(folder.path()).start();
+    Client::of(&server).register("ada");
+    let mut browser = W3m::open(home.path(), &format!("http://localhost:{}/account", server.address.port()));
+    browser.see("Keep me signed in");
+    browser.press(&format!("/Email\r\t\rada@example.org\r/Password\r\t\r{PASSWORD}\r/Keep me\r\t\r"));
+    let page = browser.see("Full name");
+    assert!(page.contains("Ada Lovelace"), "{page}");
+    browser.press(&format!("/Current password\r\t\r{PASSWORD}\r/New password\r\t\rcopper violin at dawn\r"));
+    browser.press("/Change the password\r\r");
+    browser.see("Your password was changed.");
+    browser.press("/Delete my account\r\r");
+    browser.see("Delete your account?");
+    browser.press("/ ] Yes\r\r/Delete my account Keep\r\r");
+    browser.see("Your account was deleted.");
+    browser.quit();
+    assert_eq!(Rows::of(folder.path()).count("users"), 0);
+}

@@ -125,6 +125,10 @@ pub(crate) async fn finish<B>(
             form = sign_out_form(auth.form(), session);
             site.jar.clear_tokens(response.headers_mut());
         }
+        Some(AuthChange::AccountDeleted) => {
+            form = with_notice(None, Notice::AccountDeleted);
+            site.jar.clear_tokens(response.headers_mut());
+        }
         change => {
             if reads && auth.notice().is_some() && is_page(response) {
                 form = after_notice(&auth, form);

@@ -11,6 +11,6 @@ pub(crate) async fn get(user: MaybeUser) -> HttpResponse {
 }
 
 /// `GET /.well-known/change-password` (W3C, "A Well-Known URL for Changing Passwords"): to the page about the account.
-pub(crate) async fn change_password() -> HttpResponse {
+pub(crate) async fn where_to_change_password() -> HttpResponse {
     see_other("/account")
 }

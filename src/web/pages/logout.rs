@@ -41,8 +41,13 @@ pub(crate) async fn everywhere(
 /// Answers whoever has just ended the session that they came with, and leads to the sign-in page and from there on to `next`:
 /// "Sign out and sign in again" loses no place.
 pub(super) fn signed_out(user: &CurrentUser, next: Option<&LocalPath>) -> HttpResponse {
-    let mut response = see_other(&LocalPath::on_the_way("/login", next));
+    let response = clearing_cache(see_other(&LocalPath::on_the_way("/login", next)));
+    AuthChange::SignedOut(user.identity().session()).attach(response)
+}
+
+/// Tells the browser to forget the pages of whoever was signed in.
+pub(super) fn clearing_cache(mut response: HttpResponse) -> HttpResponse {
     let (name, value) = CLEAR_SITE_DATA;
     response.headers_mut().insert(name, HeaderValue::from_static(value));
-    AuthChange::SignedOut(user.identity().session()).attach(response)
+    response
 }

@@ -35,11 +35,14 @@ use super::error::WebError;
 
 pub(crate) mod handlers {
     //! The handlers, as the route table names them.
-    pub(crate) use super::account::{change_name, change_time_zone, get as account};
+    pub(crate) use super::account::{
+        change_name, change_password, change_time_zone, data as my_data, delete as delete_account, deletion,
+        get as account,
+    };
     pub(crate) use super::activity::get as activity;
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};
-    pub(crate) use super::home::{change_password, get as home};
+    pub(crate) use super::home::{get as home, where_to_change_password};
     pub(crate) use super::kept_form::{again as send_form_again, get as kept_form};
     pub(crate) use super::login::{get as login, post as sign_in};
     pub(crate) use super::logout::{everywhere as sign_out_everywhere, post as sign_out};

@@ -25,6 +25,8 @@ struct AccountPage<'a> {
     email: &'a str,
     zones: Vec<ZoneOption>,
     clock: DisplayTime,
+    minimum: usize,
+    again: Option<DisplayTime>,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
 }
@@ -52,6 +54,8 @@ pub(super) struct Filled<'a> {
     pub(super) problems: Vec<Problem>,
     /// What is wrong with no field in particular.
     pub(super) failure: Option<&'a str>,
+    /// When the next password is looked at, of whoever entered too many wrong ones.
+    pub(super) again: Option<DisplayTime>,
 }
 
 /// `GET /account`.
@@ -75,6 +79,8 @@ pub(super) fn page(
         email: &user.user().email,
         zones: zone_options(zone),
         clock: DisplayTime::in_zone(auth.now(), auth.now(), zone),
+        minimum: site.password_min_length,
+        again: filled.again,
         problems: filled.problems,
         failure: filled.failure,
     };

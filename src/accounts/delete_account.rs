@@ -1,0 +1,76 @@
+//! Leave, and leave nothing behind that says who was here.
+
+use time::OffsetDateTime;
+
+use super::reset_password::{NO_ADDRESS, NOTICE_LIFE, queued};
+use crate::display::time::DisplayTime;
+use crate::domain::client::Client;
+use crate::domain::event::Event;
+use crate::domain::public_url::PublicUrl;
+use crate::domain::user::User;
+use crate::mail::messages::{AccountDeleted, TimeWords, account_deleted};
+use crate::session::{Identity, SessionError, Sessions};
+use crate::store::changes::Change;
+use crate::store::deletion::{self, Deletion};
+use crate::store::events;
+use crate::store::operator::lock_admins;
+use crate::store::outbox::{self, NewMail};
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeletionOutcome {
+    /// The account is gone, and every sign-in with it.
+    Deleted,
+    /// Nobody else could run the site for the others who have accounts; nothing was changed.
+    LastAdmin,
+}
+
+/// Deletes the account of whoever asks for it, with all that is kept about them, and sends them a last mail: in one
+/// transaction. What stays of the audit trail names nobody.
+///
+/// # Errors
+/// If the database cannot write; `SignedOut` if the session has ended meanwhile. Nothing was changed then.
+pub async fn delete_account(
+    sessions: &Sessions,
+    acting: &Identity,
+    client: &Client,
+) -> Result<DeletionOutcome, SessionError> {
+    let (user, now) = (acting.user().id, sessions.now());
+    let (public_url, client) = (sessions.public_url().clone(), client.clone());
+    let outcome =
+        sessions.act_under(lock_admins, acting, move |connection| match deletion::delete_user(connection, user)? {
+            // The rows of the sign-ins are gone; what is remembered of them is found by their user.
+            Deletion::Deleted(user) => {
+                events::insert(connection, &Event::of_deletion(now))?;
+                if let Some(farewell) = farewell(&user, &public_url, &client, now) {
+                    outbox::insert(connection, &farewell, now)?;
+                }
+                Ok((DeletionOutcome::Deleted, vec![Change::User(user.id)]))
+            }
+            Deletion::LastAdmin => Ok((DeletionOutcome::LastAdmin, Vec::new())),
+        });
+    let outcome = outcome.await?;
+    if outcome == DeletionOutcome::Deleted {
+        tracing::info!(%user, "an account was deleted by its owner");
+        sessions.database().wake_outbox();
+    }
+    Ok(outcome)
+}
+
+/// Writes the last mail; nothing where that is impossible, which is logged: the account is deleted all the same.
+fn farewell(user: &User, public_url: &PublicUrl, client: &Client, now: OffsetDateTime) -> Option<NewMail> {
+    let Ok(to) = user.email.parse() else {
+        tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
+        return None;
+    };
+    let (at, address) = (DisplayTime::in_zone(now, now, user.time_zone), client.address_text());
+    let notice = AccountDeleted {
+        at: TimeWords { iso: &at.iso, words: &at.words },
+        address: if address.is_empty() { NO_ADDRESS } else { &address },
+        site_url: public_url.as_str(),
+    };
+    let mail = account_deleted(to, &notice).inspect_err(|error| {
+        tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
+    });
+    mail.ok().map(|mail| queued(mail, now + NOTICE_LIFE))
+}
