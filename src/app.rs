@@ -19,7 +19,7 @@ pub use bind::bind;
 pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, open_database, system_clock, transport};
 pub use signals::StopSignals;
 
-use self::parts::keys_that_fit;
+use self::parts::{backups, keys_that_fit};
 use crate::config::{ClientAddressHeader, Registration, Settings};
 use crate::crypto::{
     AccessTokens, ApiRefreshTokens, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing, KeyState,
@@ -28,8 +28,8 @@ use crate::crypto::{
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
 use crate::jobs::{
-    ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker, Retention,
-    RetentionWorker,
+    BackupWorker, ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker,
+    Retention, RetentionWorker,
 };
 use crate::mail::Transport;
 use crate::server::{Server, raise_descriptor_limit};
@@ -50,6 +50,7 @@ pub struct Application {
     retention: Retention,
     retention_worker: Arc<RetentionWorker>,
     outbox: Arc<OutboxWorker>,
+    backups: Option<Arc<BackupWorker>>,
     connections_per_address: usize,
     drain_time: Duration,
 }
@@ -168,6 +169,7 @@ impl Application {
             last_seen: Arc::new(LastSeenWriter::start(sessions.clone())?),
             retention_worker: Arc::new(RetentionWorker::start(retention.clone(), sessions.clone())?),
             retention,
+            backups: backups(settings, &clock)?.map(Arc::new),
             outbox: Arc::new(OutboxWorker::start(OutboxParts {
                 database,
                 transport,
@@ -306,6 +308,7 @@ impl Application {
             scope.spawn(|| self.follower.stop());
             scope.spawn(|| self.retention_worker.stop());
             scope.spawn(|| self.outbox.close());
+            scope.spawn(|| self.backups.as_ref().map(|backups| backups.stop()));
         });
     }
 

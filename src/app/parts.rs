@@ -10,7 +10,7 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::key_id::KeyId;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::signing_key::KeyRefusal;
-use crate::jobs::JoinError;
+use crate::jobs::{BackupPlan, BackupWorker, JoinError};
 use crate::mail::{Folder, MailError, Sender, Smtp, Transport};
 use crate::store::nodes::Overview;
 use crate::store::{Database, MigrationReport, StoreError};
@@ -124,4 +124,16 @@ pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn 
 /// Returns the machine's clock.
 pub fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::start())
+}
+
+/// Starts the server's own backups, if it is to make any.
+pub(super) fn backups(settings: &Settings, clock: &Arc<dyn Clock>) -> std::io::Result<Option<BackupWorker>> {
+    let Some(every) = settings.backup_every else { return Ok(None) };
+    let plan = BackupPlan {
+        database: settings.database.clone(),
+        folder: settings.backup_dir.clone(),
+        every,
+        keep: settings.backup_keep,
+    };
+    BackupWorker::start(plan, Arc::clone(clock)).map(Some)
 }

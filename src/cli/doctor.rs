@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::output::{Failure, say};
 use crate::app::{KEY_FILE, StartError, key_file_lost, key_ring, system_clock};
-use crate::config::{SettingError, Settings, warnings};
+use crate::config::{Settings, warnings};
 use crate::crypto::{KeyFileState, inspect_key_file};
 use crate::display::time::DisplayTime;
 use crate::domain::agreement::{announced, clock_limit, clock_offset, differences};
@@ -22,6 +22,9 @@ const WRITTEN: OffsetDateTime = datetime!(2026-11-21 0:00 UTC);
 /// makes them wait, which is five minutes as a rule.
 const MAIL_LATE: Duration = Duration::minutes(15);
 
+/// How many times the time between two backups the newest may be old before something is wrong.
+const BACKUPS_LATE: i32 = 3;
+
 /// What a check found.
 enum Finding {
     Good(String),
@@ -31,13 +34,13 @@ enum Finding {
 }
 
 /// Runs every check, says what each found, and fails if one of them is to be mended.
-pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failure> {
+pub(super) fn run(settings: Result<Settings, String>, warnings_of_files: &[String]) -> Result<(), Failure> {
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
             say(&format!("mend  settings: {error}"))?;
-            say_warnings(None)?;
-            return Err(Failure::Usage(error.to_string()));
+            say_warnings(None, warnings_of_files)?;
+            return Err(Failure::Usage(error));
         }
     };
     let (database, readable) = database(&settings);
@@ -45,14 +48,16 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
     let there = there.as_ref();
     let beside = |look: &dyn Fn() -> Finding| if readable { look() } else { Finding::Skipped };
     let mut bad = 0;
-    for (subject, finding) in [
+    let findings = [
         ("settings", Finding::Good("every value makes sense".to_owned())),
         ("keys", keys(&settings, there)),
         ("database", database),
         ("nodes", beside(&|| nodes(&settings, there))),
         ("mail", beside(&|| mail(&settings))),
         ("clock", clock()),
-    ] {
+    ];
+    let of_backups = settings.backup_every.map(|every| ("backups", backups(&settings, every)));
+    for (subject, finding) in findings.into_iter().chain(of_backups) {
         match finding {
             Finding::Good(words) => say(&format!("ok    {subject}: {words}"))?,
             Finding::Bad(words) => {
@@ -62,7 +67,7 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
             Finding::Skipped => say(&format!("skip  {subject}: it is in the database"))?,
         }
         if subject == "settings" {
-            say_warnings(Some(&settings))?;
+            say_warnings(Some(&settings), warnings_of_files)?;
         }
     }
     match bad {
@@ -72,8 +77,8 @@ pub(super) fn run(settings: Result<Settings, SettingError>) -> Result<(), Failur
     }
 }
 
-fn say_warnings(settings: Option<&Settings>) -> Result<(), Failure> {
-    warnings(settings).iter().try_for_each(|warning| say(&format!("warn  settings: {warning}")))
+fn say_warnings(settings: Option<&Settings>, of_files: &[String]) -> Result<(), Failure> {
+    warnings(settings).iter().chain(of_files).try_for_each(|warning| say(&format!("warn  settings: {warning}")))
 }
 
 fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {
@@ -194,6 +199,27 @@ fn outbox(waiting: &Waiting, place: &str, now: OffsetDateTime) -> Finding {
             "{words}; start the server if it is not running, or see in its log what is wrong with {place}"
         )),
         _ => Finding::Good(words),
+    }
+}
+
+/// Looks at the server's own backups.
+fn backups(settings: &Settings, every: Duration) -> Finding {
+    let folder = settings.backup_dir.display();
+    let now = system_clock().now();
+    match crate::jobs::backups(&settings.backup_dir) {
+        Ok(all) => match all.last() {
+            None => Finding::Good(format!("none yet in {folder}; a server that runs makes the first")),
+            Some((newest, _)) if now - *newest > every * BACKUPS_LATE => Finding::Bad(format!(
+                "the newest in {folder} was made {}: start the server if it is not running, or see in its log what is wrong",
+                DisplayTime::new(*newest, now).ago
+            )),
+            Some((newest, _)) => Finding::Good(format!(
+                "{} in {folder}, the newest was made {}",
+                all.len(),
+                DisplayTime::new(*newest, now).ago
+            )),
+        },
+        Err(error) => Finding::Bad(format!("cannot look into {folder}: {error}")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod cleanup;
 mod database;
 mod doctor;
@@ -9,6 +10,7 @@ mod migrate;
 mod node;
 mod output;
 mod relocate;
+mod restore;
 mod secret;
 mod serve;
 mod session;
@@ -16,6 +18,7 @@ mod table;
 mod token;
 mod user;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -27,7 +30,7 @@ use self::output::{Failure, complain};
 use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
-use crate::config::{Arguments, Settings};
+use crate::config::{Arguments, Filled, Settings, fill_from_files};
 
 /// What the program was called with.
 #[derive(Parser)]
@@ -35,13 +38,16 @@ use crate::config::{Arguments, Settings};
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// A file of settings, NAME = "value" in TOML; what it sets, .env in this folder does not
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     arguments: Arguments,
 }
 
 const LONG_ABOUT: &str = "Sign in once, stay signed in, safely, without a line of JavaScript.\n\n\
-    Without a command it serves. Every setting is a flag and an environment variable of the same name; durations are \
-    written 90s, 15m, 36h or 30d.";
+    Without a command it serves. Every setting is a flag, an environment variable of the same name, and a line of a \
+    file (--config, or .env in this folder), the first of these that is there; durations are written 90s, 15m, 36h or 30d.";
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -99,6 +105,21 @@ enum Command {
         #[arg(long, value_name = "URL")]
         to: String,
     },
+    /// Write a copy of a SQLite database, also while a server runs on it, in the place of FILE if that is there
+    Backup {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup in the place of a SQLite database, while no server runs on it, and end the sign-ins of the backup
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// End no sign-in: those that were ended since the backup was made live again
+        #[arg(long)]
+        keep_sign_ins: bool,
+    },
     /// Check the settings, the key file, the database and the clock, and say what to mend
     Doctor,
     /// Print the completions for a shell, to be put where it looks for them
@@ -121,6 +142,8 @@ fn shell(name: &str) -> Result<Shell, String> {
 /// What can be done with a secret besides making one.
 #[derive(Subcommand)]
 enum SecretCommand {
+    /// Put a new signing key first in the key file, and take those away that are older than any sign-in
+    Rotate,
     /// End a signing key that leaked or was lost: what it signed opens nothing any more, with every process
     Drop {
         /// The name of the key, as node list and doctor show it
@@ -149,43 +172,53 @@ pub fn run() -> ExitCode {
             return if error.print().is_ok() && help { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    match execute(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Failed(line)) => complain(&line, 1, cli.logs_json()),
-        Err(Failure::ReaderGone) => ExitCode::SUCCESS,
-        Err(Failure::Usage(line)) => complain(&line, 2, cli.logs_json()),
+    let mut json = cli.logs_json(&cli.arguments);
+    let done = match &cli.command {
+        Some(Command::Secret { command: None }) => secret::run(),
+        Some(Command::Move { from, to }) => relocate::run(from, to),
+        Some(Command::Completions { shell }) => manual::completions(Cli::command(), *shell),
+        Some(Command::Man) => manual::page(Cli::command()),
+        command => match fill_from_files(&cli.arguments, cli.config.as_deref(), Path::new(".")) {
+            Ok(filled) => {
+                json = cli.logs_json(&filled.arguments);
+                execute(command.as_ref(), &filled)
+            }
+            Err(error) => Err(Failure::Usage(error.to_string())),
+        },
+    };
+    match done {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(Failure::Failed(line)) => complain(&line, 1, json),
+        Err(Failure::Usage(line)) => complain(&line, 2, json),
     }
 }
 
 impl Cli {
     /// Tells whether every line is to be an object: those of a server whose log is read by a machine.
-    fn logs_json(&self) -> bool {
-        matches!(self.command, None | Some(Command::Serve)) && self.arguments.log_format.as_deref() == Some("json")
+    fn logs_json(&self, arguments: &Arguments) -> bool {
+        matches!(self.command, None | Some(Command::Serve)) && arguments.log_format.as_deref() == Some("json")
     }
 }
 
-fn execute(cli: &Cli) -> Result<(), Failure> {
-    match &cli.command {
-        Some(Command::Secret { command: None }) => return secret::run(),
-        Some(Command::Move { from, to }) => return relocate::run(from, to),
-        Some(Command::Completions { shell }) => return manual::completions(Cli::command(), *shell),
-        Some(Command::Man) => return manual::page(Cli::command()),
-        _ => {}
+/// Carries a command out that takes settings.
+fn execute(command: Option<&Command>, filled: &Filled) -> Result<(), Failure> {
+    let settings = filled.settings();
+    if let Some(Command::Doctor) = command {
+        return doctor::run(settings, &filled.warnings);
     }
-    let settings = cli.arguments.settings();
-    if let Some(Command::Doctor) = cli.command {
-        return doctor::run(settings);
-    }
-    let settings: Settings = settings.map_err(|error| Failure::Usage(error.to_string()))?;
-    match &cli.command {
+    let settings: Settings = settings.map_err(Failure::Usage)?;
+    match command {
         Some(Command::Migrate { finish }) => migrate::run(&settings, *finish),
         Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, *clock_is_right),
         Some(Command::Secret { command: Some(SecretCommand::Drop { key }) }) => secret::drop(&settings, key),
+        Some(Command::Secret { command: Some(SecretCommand::Rotate) }) => secret::rotate(&settings),
+        Some(Command::Backup { file }) => backup::run(&settings, file),
+        Some(Command::Restore { file, keep_sign_ins }) => restore::run(&settings, file, *keep_sign_ins),
         Some(Command::Node { command: NodeCommand::List { json } }) => node::list(&settings, *json),
         Some(Command::User { command }) => user::run(&settings, command),
         Some(Command::Session { command }) => session::run(&settings, command),
         Some(Command::Event { command }) => event::run(&settings, command),
         Some(Command::Token { command }) => token::run(&settings, command),
-        _ => serve::run(&settings),
+        _ => serve::run(&settings, &filled.warnings),
     }
 }

@@ -7,12 +7,12 @@ use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
 
 /// Serves until it is told to stop.
-pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, warnings_of_files: &[String]) -> Result<(), Failure> {
     match settings.log_format {
         LogFormat::Text => telemetry::start_text(),
         LogFormat::Json => telemetry::start_json(),
     }
-    for warning in warnings(Some(settings)) {
+    for warning in warnings(Some(settings)).iter().chain(warnings_of_files) {
         tracing::warn!("{warning}");
     }
     let address = bind(settings)?;

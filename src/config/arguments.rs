@@ -16,6 +16,9 @@ use crate::store::url::DatabaseUrl;
 /// bcrypt's cost below which a password is cheap to guess (OWASP Password Storage Cheat Sheet: at least 10).
 const COST_FLOOR: u32 = 10;
 
+/// Backups that are kept at most: a folder that can be looked through in no time.
+const MOST_BACKUPS: u32 = 10_000;
+
 macro_rules! arguments {
     ($($field:ident $variable:literal $value:literal $(secret $secret:literal)?: $help:literal;)*) => {
         /// The environment variables that are read.
@@ -35,6 +38,23 @@ macro_rules! arguments {
         }
 
         impl Arguments {
+            /// Sets what is not set yet, by the name of its variable; returns whether it did.
+            pub(super) fn fill(&mut self, name: &str, value: &str) -> bool {
+                match name {
+                    $($variable if self.$field.is_none() => self.$field = Some(value.to_owned()),)*
+                    _ => return false,
+                }
+                true
+            }
+
+            /// Tells whether something is set, by the name of its variable.
+            pub(super) fn is_set(&self, name: &str) -> bool {
+                match name {
+                    $($variable => self.$field.is_some(),)*
+                    _ => false,
+                }
+            }
+
             /// Reads the environment variables alone, for a program with a command line of its own.
             ///
             /// # Errors
@@ -71,6 +91,9 @@ arguments! {
     mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
+    backup_every "BACKUP_EVERY" "DURATION": "How often the server backs a SQLite database up by itself [default: none]";
+    backup_keep "BACKUP_KEEP" "NUMBER": "How many of these backups are kept [default: 28]";
+    backup_dir "BACKUP_DIR" "FOLDER": "Where they are; made when first needed [default: backups]";
     log_format "LOG_FORMAT" "text|json": "How log lines are written [default: text]";
     debug_auth "DEBUG_AUTH" "true|false": "Log why each request was or was not signed in, without secrets [default: false]";
     log_requests "LOG_REQUESTS" "true|false": "Log one line per request: method, path without the query, status, duration, client address [default: false]";
@@ -111,6 +134,7 @@ impl Arguments {
         Ok(Settings {
             bind,
             secret_keys: self.secret_keys(&database)?,
+            backup_every: self.backup_every(&database)?,
             database,
             lifetimes: self.lifetimes()?,
             password_min_length: read(
@@ -142,6 +166,10 @@ impl Arguments {
                 self.event_retention.as_deref().unwrap_or("180d"),
                 parse::lifetime,
             )?,
+            backup_keep: read("BACKUP_KEEP", self.backup_keep.as_deref().unwrap_or("28"), |text| {
+                parse::number(text, 1, MOST_BACKUPS)
+            })? as usize,
+            backup_dir: read("BACKUP_DIR", self.backup_dir.as_deref().unwrap_or("backups"), parse::folder_to_make)?,
             log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::choice)?,
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
             log_requests: read("LOG_REQUESTS", self.log_requests.as_deref().unwrap_or("false"), parse::flag)?,
@@ -166,6 +194,16 @@ impl Arguments {
             return Err(SettingError { name: "JWT_SECRET_KEY", problem: problem.to_owned() });
         }
         Ok(keys)
+    }
+
+    /// A server is backed up with its own tools, and whoever counts on these backups must hear of it.
+    fn backup_every(&self, database: &DatabaseUrl) -> Result<Option<Duration>, SettingError> {
+        let every = optional("BACKUP_EVERY", &self.backup_every, parse::lifetime)?;
+        if every.is_some() && !matches!(database, DatabaseUrl::Sqlite(_)) {
+            let problem = "is for a SQLite database alone: back PostgreSQL up with pg_dump";
+            return Err(SettingError { name: "BACKUP_EVERY", problem: problem.to_owned() });
+        }
+        Ok(every)
     }
 
     fn lifetimes(&self) -> Result<Lifetimes, SettingError> {

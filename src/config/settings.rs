@@ -49,6 +49,12 @@ pub struct Settings {
     pub static_dir: Option<PathBuf>,
     /// How long audit events are kept.
     pub event_retention: time::Duration,
+    /// The time between two backups that the server makes by itself; `None` for none.
+    pub backup_every: Option<time::Duration>,
+    /// How many of them are kept.
+    pub backup_keep: usize,
+    /// The folder that they are in; it need not be there yet.
+    pub backup_dir: PathBuf,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Whether each decision on a request is logged.

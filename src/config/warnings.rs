@@ -7,8 +7,7 @@ use super::settings::Settings;
 use crate::domain::public_url::PublicUrl;
 
 /// Settings that later versions read, and this one does not.
-const RESERVED: [&str; 6] =
-    ["SITE_NAME", "DEVICE_BINDING", "BACKUP_EVERY", "BACKUP_KEEP", "BACKUP_DIR", "METRICS_BIND"];
+pub(super) const RESERVED: [&str; 3] = ["SITE_NAME", "DEVICE_BINDING", "METRICS_BIND"];
 
 /// Messages that are under way for an hour are lost. Until the grace is over, a copied token goes unnoticed.
 const LONGEST_GRACE: Duration = Duration::hours(1);
@@ -76,7 +75,7 @@ fn of_names(names: &[String]) -> Vec<String> {
 
 /// Returns the setting that a name is one letter away from, if it is none itself: one letter more, fewer or another, or two
 /// swapped.
-fn meant(name: &str) -> Option<&'static str> {
+pub(super) fn meant(name: &str) -> Option<&'static str> {
     let mut known = NAMES.iter().chain(&RESERVED);
     if name.len() < SHORTEST_NAME || NAMES.contains(&name) {
         return None;

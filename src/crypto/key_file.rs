@@ -70,10 +70,18 @@ pub enum KeyFileState {
 /// # Errors
 /// If it cannot be read or made, others can read it, or it holds no secret.
 pub fn read_or_make_key_file(path: &Path) -> Result<KeyRing, KeyFileError> {
+    match read_existing(path) {
+        Ok((ring, _)) => Ok(ring),
+        Err(KeyFileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => make(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a key file that is there, and returns its keys and its text.
+pub(super) fn read_existing(path: &Path) -> Result<(KeyRing, Zeroizing<String>), KeyFileError> {
     match read(path) {
         Ok((mode, _)) if is_exposed(mode) => Err(KeyFileError::Exposed { path: path.to_owned(), mode }),
-        Ok((_, content)) => parse(path, &content),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path),
+        Ok((_, content)) => Ok((parse(path, &content)?, content)),
         Err(source) => Err(KeyFileError::Read { path: path.to_owned(), source }),
     }
 }
@@ -107,11 +115,15 @@ fn read(path: &Path) -> io::Result<(u32, Zeroizing<String>)> {
 }
 
 fn parse(path: &Path, content: &str) -> Result<KeyRing, KeyFileError> {
-    let secrets: Vec<SecretString> =
-        content.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()).map(SecretString::from).collect();
+    let secrets: Vec<SecretString> = secrets(content).map(SecretString::from).collect();
     let sound = secrets.iter().all(|secret| secret.expose_secret().len() >= SECRET_MIN_BYTES);
     let ring = if sound { KeyRing::from_list(secrets) } else { None };
     ring.ok_or_else(|| KeyFileError::Content { path: path.to_owned() })
+}
+
+/// Returns the secrets in the content of a key file, in their order.
+pub(super) fn secrets(content: &str) -> impl Iterator<Item = &str> {
+    content.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Writes a fresh secret under another name and links it into place, so that no reader ever sees half a file and two

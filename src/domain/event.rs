@@ -43,6 +43,8 @@ pub enum EventType {
     RoleChanged,
     /// An account was deleted by its owner; nothing says whose it was.
     UserDeleted,
+    /// A new signing key was put in front of the others.
+    SigningKeyAdded,
 }
 
 impl EventType {
@@ -65,6 +67,7 @@ impl EventType {
             Self::UserActivated => "user_activated",
             Self::RoleChanged => "role_changed",
             Self::UserDeleted => "user_deleted",
+            Self::SigningKeyAdded => "signing_key_added",
         }
     }
 }

@@ -44,6 +44,14 @@ impl Lifetimes {
         now.saturating_sub(self.idle).saturating_sub(IDLE_MARGIN)
     }
 
+    /// Returns for how long nothing that is alive can have been signed by a key that does not sign any more.
+    ///
+    /// A kept sign-in that lives was used within its idle life, and then signed anew; another one lives no longer than the
+    /// browser session may. The hour is for whatever was under way.
+    pub fn key_outlived(&self) -> Duration {
+        self.idle.max(self.browser_session).saturating_add(Duration::HOUR)
+    }
+
     /// Returns when an access token issued at `now` expires: never after its sign-in, and never so late that a kept
     /// sign-in could idle away unnoticed behind it.
     pub fn access_expires(&self, now: OffsetDateTime, session: &Session) -> OffsetDateTime {

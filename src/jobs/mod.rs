@@ -1,6 +1,7 @@
 //! What runs beside the requests, each on a thread of its own ([`worker::Worker`]): following the database, writing down
-//! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over.
+//! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over, backing up.
 
+mod backups;
 mod changes;
 mod last_seen;
 mod nodes;
@@ -9,6 +10,7 @@ mod retention;
 mod retention_clock;
 mod worker;
 
+pub use backups::{BackupPlan, BackupWorker, backups};
 pub use changes::ChangeFollower;
 pub use last_seen::LastSeenWriter;
 pub use nodes::{Heartbeat, JoinError, JoinedNode, NodeParts};

@@ -37,6 +37,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// How often the background looks for what is over.
 const EVERY: Duration = Duration::from_secs(600);
 
+/// How often SQLite measures its tables anew: they change little in a day.
+const OPTIMIZE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How far behind its clock retention stays: whoever signed in under a clock that was a day off loses nothing.
 const BEHIND: time::Duration = time::Duration::days(1);
 
@@ -213,6 +216,7 @@ impl RetentionWorker {
 
 fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
     let mut lock = None;
+    let mut optimized = None;
     while !stopped.within(EVERY) {
         if let Err(error) = follow_upgrade(retention, sessions, &mut lock) {
             tracing::warn!(%error, "cannot tell whether the upgrade is over");
@@ -220,6 +224,7 @@ fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
         if !is_mine(&mut lock, &retention.database) {
             continue;
         }
+        optimize_daily(retention, &mut optimized);
         let pause = |pause| if stopped.within(pause) { Continue::No } else { Continue::Yes };
         match retention.sweep(pause) {
             Ok(swept) if swept == Swept::default() => {}
@@ -228,6 +233,18 @@ fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
             }
             Err(error) => tracing::warn!(%error, "the clean-up stopped; it goes on in ten minutes"),
         }
+    }
+}
+
+/// Has the tables measured, unless that was done within a day.
+fn optimize_daily(retention: &Retention, last: &mut Option<Duration>) {
+    let now = retention.clock.elapsed();
+    if last.is_some_and(|last| now.saturating_sub(last) < OPTIMIZE_EVERY) {
+        return;
+    }
+    match retention.database.optimize() {
+        Ok(()) => *last = Some(now),
+        Err(error) => tracing::warn!(%error, "the tables were not measured; the next try is in ten minutes"),
     }
 }
 

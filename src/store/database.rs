@@ -18,6 +18,7 @@ use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
 use super::postgres::{Lock, try_lock, unlock_all};
+use super::sqlite::optimize;
 use super::transaction::bounded;
 use super::wakeup::{Wakes, Wakeup};
 use super::write_probe::WriteProbe;
@@ -241,6 +242,17 @@ impl Database {
     /// If it cannot be opened.
     pub fn connect(&self) -> Result<Connection, StoreError> {
         self.0.manager.place.open()
+    }
+
+    /// Lets the database measure what is in its tables, by which it chooses its plans. A server does so by itself.
+    ///
+    /// # Errors
+    /// If the database cannot write.
+    pub fn optimize(&self) -> Result<(), StoreError> {
+        match self.connect()? {
+            Connection::Sqlite(mut file) => optimize(&mut file),
+            Connection::Postgres(_) => Ok(()),
+        }
     }
 
     /// Takes the lock on work that is done once for all processes; `None` where another process holds it.

@@ -10,6 +10,7 @@
 
 mod answer;
 pub mod auth_tokens;
+pub mod backup;
 mod bounds;
 pub mod changes;
 mod checkpoints;
@@ -31,6 +32,7 @@ pub mod peppers;
 mod postgres;
 mod probe;
 mod relocation;
+pub mod restore;
 pub mod retention_clock;
 mod schema;
 pub mod sessions;

@@ -260,6 +260,15 @@ pub fn overview(connection: &mut Connection) -> Result<Overview, StoreError> {
     })
 }
 
+/// Returns since when the key that signs has signed, by the clock of the database; nothing if it never moved.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn signing_since(connection: &mut Connection) -> Result<Option<OffsetDateTime>, StoreError> {
+    let moved = signing_key::table.find(THE_ROW).select(signing_key::moved_at);
+    moved.get_result::<Option<i64>>(connection).optional()?.flatten().map(moment).transpose()
+}
+
 /// Returns every process, in the order in which they started.
 ///
 /// # Errors

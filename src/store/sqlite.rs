@@ -32,6 +32,10 @@ const WRITER: &str = "PRAGMA cache_size = -4096; PRAGMA cache_spill = OFF;";
 /// Pages from which on a commit moves the write-ahead log into the file itself: 16 MB. Shorter ones are moved beside it.
 pub(super) const LONG_LOG: u32 = 4_000;
 
+/// Looks at a few hundred rows of each index, which takes milliseconds however large a table is; every table is looked at,
+/// and not only those that this connection has asked (<https://www.sqlite.org/pragma.html#pragma_optimize>).
+const OPTIMIZE: &str = "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;";
+
 /// Characters of a path that mean something else in a URI.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
 
@@ -163,4 +167,41 @@ pub(super) fn damage(connection: &mut SqliteConnection) -> Result<Option<String>
     }
     let found: Vec<Row> = diesel::sql_query("PRAGMA quick_check(1)").load(connection)?;
     Ok(found.into_iter().map(|row| row.quick_check).find(|words| words != "ok"))
+}
+
+/// Looks for damage as thoroughly as SQLite can, indexes included; returns it in SQLite's own words.
+///
+/// # Errors
+/// If the database cannot be read.
+pub(super) fn integrity(connection: &mut SqliteConnection) -> Result<Option<String>, StoreError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        integrity_check: String,
+    }
+    let found: Vec<Row> = diesel::sql_query("PRAGMA integrity_check(1)").load(connection)?;
+    Ok(found.into_iter().map(|row| row.integrity_check).find(|words| words != "ok"))
+}
+
+/// Moves the write-ahead log into the file and does without one from now on; tells whether that was done, as it is only
+/// where nobody else has the file open.
+///
+/// # Errors
+/// If the database cannot be used.
+pub(super) fn leave_wal(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        journal_mode: String,
+    }
+    let row: Row = diesel::sql_query("PRAGMA journal_mode = DELETE").get_result(connection)?;
+    Ok(row.journal_mode == "delete")
+}
+
+/// Lets SQLite measure what is in the tables, where that has changed much: by this it chooses its plans.
+///
+/// # Errors
+/// If the database cannot write.
+pub(super) fn optimize(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute(OPTIMIZE)?)
 }

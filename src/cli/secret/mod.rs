@@ -1,6 +1,10 @@
 //! `perennial secret`.
 
+mod rotate;
+
 use secrecy::ExposeSecret;
+
+pub(super) use rotate::run as rotate;
 
 use super::output::{Failure, say};
 use crate::app::open_database;
