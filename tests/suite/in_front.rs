@@ -1,6 +1,7 @@
 //! Nodes restarted one after another behind nginx and HAProxy, each configured as the README says: no request fails.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::chromium::find_program;
-use crate::support::client::Client;
+use crate::support::client::{ACCESS, Answer, Client};
 use crate::support::patience::{let_pass, until};
 use crate::support::readme::{block, with};
 use crate::support::server::{Launch, Server, empty_folder, free_port};
@@ -174,4 +175,66 @@ fn nobody_behind_haproxy_notices_a_rolling_restart() {
     command.arg("-db").arg("-f").arg(&file);
     let front = Front::start(command, nodes.front);
     nodes.assert_nobody_notices(&front);
+}
+
+/// The page for who comes from tokens in the browser.
+const COMING_FROM_TOKENS: &str = include_str!("../../docs/coming-from-tokens.md");
+
+#[test]
+#[ignore = "needs nginx"]
+fn an_application_behind_nginx_is_for_who_is_signed_in_and_costs_no_sign_in() {
+    let program = find_program(&["nginx"]);
+    let folder = empty_folder();
+    let (front, port) = (free_port(), free_port());
+    let launch = Launch::in_folder(folder.path()).on_port(port).set("TRUSTED_PROXIES", "127.0.0.1");
+    let server = launch.set("PUBLIC_URL", &format!("http://localhost:{front}")).set("REUSE_GRACE", "0s").start();
+    let application = TcpListener::bind("127.0.0.1:0").unwrap();
+    let behind = application.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in application.incoming() {
+            let mut stream = stream.unwrap();
+            assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\nthe app").unwrap();
+        }
+    });
+    let block = COMING_FROM_TOKENS.split("```nginx\n").nth(1).unwrap().split("```").next().unwrap();
+    let own = with(
+        block,
+        &[
+            ("127.0.0.1:8080", server.address.to_string()),
+            ("127.0.0.1:8501", behind.to_string()),
+            ("listen 80;", format!("listen 127.0.0.1:{front};")),
+        ],
+    );
+    let shown = folder.path().display();
+    let around = format!(
+        "daemon off;\nworker_processes 1;\npid {shown}/nginx.pid;\nerror_log {shown}/nginx.log;\n\
+         events {{}}\nhttp {{\naccess_log off;\nclient_body_temp_path {shown}/body;\nproxy_temp_path {shown}/proxy;\n\
+         {own}}}\n"
+    );
+    let file = folder.path().join("nginx.conf");
+    std::fs::write(&file, around).unwrap();
+    let mut command = Command::new(program);
+    command.arg("-c").arg(&file);
+    let nginx = Front::start(command, front);
+    let mut ada = Client::at(nginx.address);
+    let to_sign_in = |answer: Answer| {
+        assert_eq!(answer.status, 303, "{answer:?}");
+        let place = answer.header("location").unwrap();
+        assert!(place.ends_with("/login?next=/app/page"), "{place}");
+        place[place.find("/login").unwrap()..].to_owned()
+    };
+    to_sign_in(ada.get("/app/page").unwrap());
+    ada.register("ada");
+    assert_eq!(ada.get("/app/page").unwrap().body, "the app");
+    // More often than answers with new tokens may be lost.
+    for _ in 0..12 {
+        ada.jar.remove(ACCESS);
+        let login = to_sign_in(ada.get("/app/page").unwrap());
+        let back = ada.get(&login).unwrap();
+        assert_eq!((back.status, back.header("location")), (303, Some("/app/page")), "{back:?}");
+        assert_eq!(ada.get("/app/page").unwrap().body, "the app");
+    }
+    assert!(ada.is_signed_in());
+    assert_eq!(server.stop().code(), Some(0));
 }
