@@ -7,5 +7,6 @@ mod kinds;
 mod lifetimes;
 mod problems;
 mod processes;
+mod python;
 mod rotation;
 mod sign_ins;
