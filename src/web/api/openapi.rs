@@ -1,11 +1,11 @@
 //! `/api/openapi.json`: the API in the words of OpenAPI 3.1, made from the handlers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
@@ -67,16 +67,16 @@ impl Modify for Refusals {
     fn modify(&self, description: &mut Description) {
         for item in description.paths.paths.values_mut() {
             for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
-                for status in statuses(operation) {
-                    operation.responses.responses.insert(status.as_str().to_owned(), refusal(status).into());
+                for (status, kinds) in refusals(operation) {
+                    operation.responses.responses.insert(status.as_str().to_owned(), refusal(status, &kinds).into());
                 }
             }
         }
     }
 }
 
-/// Returns the statuses with which an operation may refuse something.
-fn statuses(operation: &Operation) -> BTreeSet<StatusCode> {
+/// Returns what an operation may refuse, by the status of the answer.
+fn refusals(operation: &Operation) -> BTreeMap<StatusCode, Vec<ProblemKind>> {
     let (body, token) = (operation.request_body.is_some(), operation.security.is_some());
     let kinds = ProblemKind::ALL.into_iter().filter(|kind| match kind {
         ProblemKind::TokenMissing
@@ -98,25 +98,27 @@ fn statuses(operation: &Operation) -> BTreeSet<StatusCode> {
         ProblemKind::MethodNotAllowed => false,
         ProblemKind::Unavailable | ProblemKind::Internal => true,
     });
-    kinds.map(ProblemKind::status).collect()
+    let mut refusals: BTreeMap<StatusCode, Vec<ProblemKind>> = BTreeMap::new();
+    for kind in kinds {
+        refusals.entry(kind.status()).or_default().push(kind);
+    }
+    refusals
 }
 
 /// Describes the refusals of a status: each `type`, and the headers that come with it.
-fn refusal(status: StatusCode) -> utoipa::openapi::Response {
-    let kinds: Vec<_> = ProblemKind::ALL.into_iter().filter(|kind| kind.status() == status).collect();
+fn refusal(status: StatusCode, kinds: &[ProblemKind]) -> utoipa::openapi::Response {
     let types: Vec<_> = kinds.iter().map(|kind| format!("`{}`", kind.uri())).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let mut response = ResponseBuilder::new().description(types.join(", ")).content(MEDIA_TYPE, content);
     let header = match status {
-        StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "How to authenticate (RFC 6750).")),
+        StatusCode::UNAUTHORIZED => Some(("WWW-Authenticate", "How to authenticate (RFC 6750).")),
         StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            Some((RETRY_AFTER, "Seconds until the next try."))
+            Some(("Retry-After", "Seconds until the next try."))
         }
-        StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "The methods that the path answers.")),
         _ => None,
     };
     if let Some((name, words)) = header {
-        response = response.header(name.as_str(), HeaderBuilder::new().description(Some(words)).build());
+        response = response.header(name, HeaderBuilder::new().description(Some(words)).build());
     }
     response.build()
 }

@@ -17,7 +17,7 @@ use crate::web::extract::client_info::ClientInfo;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Session {
     /// Its name.
-    #[schema(format = "uuid", example = "01a1ff61-6b68-7192-8174-1b3dd5640274")]
+    #[schema(example = "01a1ff61-6b68-7192-8174-1b3dd5640274")]
     id: String,
     /// When it began.
     #[schema(format = "date-time", example = "2026-11-21T09:00:00Z")]
