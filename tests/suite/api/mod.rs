@@ -3,6 +3,7 @@
 mod description;
 mod embedded;
 mod forged;
+mod fuzz;
 mod kinds;
 mod lifetimes;
 mod problems;

@@ -116,11 +116,12 @@ async fn what_is_said_of_a_body_holds_nothing_of_it() {
     for body in [
         r#"{"email":"x","password":{"hunter22":1}}"#,
         r#"{"password":hunter22"#,
-        r#"{"email":"x","password":22}"#,
-        r#"hunter22"#,
+        r#"{"email":"x","password":4711}"#,
+        r#""hunter22""#,
+        r#"["x",4711]"#,
     ] {
         let answer = log_in_with(&client, body).await;
-        assert!(!answer.says("hunter") && !answer.says("22}"), "{}", answer.body());
+        assert!(!answer.says("hunter") && !answer.says("4711"), "{}", answer.body());
     }
 }
 
