@@ -16,7 +16,9 @@ use actix_web::{App, web};
 use zeroize::Zeroizing;
 
 pub use bind::bind;
-pub use parts::{KEY_FILE, StartError, key_file_lost, key_ring, open_database, system_clock, transport};
+pub use parts::{
+    KEY_FILE, StartError, key_file_lost, key_ring, mail_templates, open_database, system_clock, transport,
+};
 pub use signals::StopSignals;
 
 use self::parts::{backups, keys_that_fit};
@@ -31,7 +33,7 @@ use crate::jobs::{
     BackupWorker, ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker,
     Retention, RetentionWorker,
 };
-use crate::mail::Transport;
+use crate::mail::{MailTemplates, Transport};
 use crate::server::{Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
 use crate::store::{Database, StoreError, answer_at_start, peppers, users};
@@ -94,13 +96,15 @@ impl Application {
         clock: Arc<dyn Clock>,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
+        let mail_templates = mail_templates(settings)?;
         // A database that this program must not touch is noticed before a key file is made.
         Database::refuse_unusable(&settings.database)?;
         let keys = keys_that_fit(settings, Path::new(KEY_FILE))?;
         let (database, _) = open_database(settings)?;
         let settings = settings.clone();
         let place = settings.database.shown();
-        answer_at_start(&place, move || Self::assemble(&settings, public_url, clock, transport, &keys, database))
+        let mail = (transport, mail_templates);
+        answer_at_start(&place, move || Self::assemble(&settings, public_url, clock, mail, &keys, database))
     }
 
     /// Joins the other processes on an open database, and starts what runs beside the requests.
@@ -108,7 +112,7 @@ impl Application {
         settings: &Settings,
         public_url: PublicUrl,
         clock: Arc<dyn Clock>,
-        transport: Arc<dyn Transport>,
+        (transport, mail_templates): (Arc<dyn Transport>, MailTemplates),
         keys: &KeyRing,
         database: Database,
     ) -> Result<Self, StartError> {
@@ -137,6 +141,7 @@ impl Application {
             api_refresh_tokens: ApiRefreshTokens::new(keys, &key_state),
             first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),
+            mail_templates,
             node,
         })?;
         sessions.set_reissue_in_place(database.version_before_may_run()?);
@@ -150,6 +155,7 @@ impl Application {
                 .then(|| FirstAccountTokens::new(keys, &key_state, public_url.as_str())),
             public_url,
             registration_open: settings.registration == Registration::Open,
+            confirms_addresses: settings.smtp_url.is_some(),
             password_min_length: settings.password_min_length,
             trusted_proxies: TrustedProxies {
                 networks: settings.trusted_proxies.clone(),

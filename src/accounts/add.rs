@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::reset_password::{queued, url};
+use super::reset_password::url;
 use crate::crypto::{PasswordHasher, RandomError, random_bytes};
 use crate::display::duration::exactly;
 use crate::domain::event::{Event, EventType};
@@ -11,8 +11,9 @@ use crate::domain::password::Password;
 use crate::domain::password_quality::{OwnWords, Weakness, weakness};
 use crate::domain::public_url::PublicUrl;
 use crate::domain::user::{Email, FullName, Role, User};
-use crate::mail::MailError;
-use crate::mail::messages::{Invitation, invitation};
+use crate::mail::messages::Invitation;
+use crate::mail::{MailError, MailTemplates};
+use crate::session::queued;
 use crate::store::outbox::NewMail;
 use crate::store::users::{self, Inserted};
 use crate::store::{Connection, Database, StoreError, auth_tokens, events, outbox, peppers, throttle};
@@ -67,6 +68,7 @@ pub enum AddError {
 pub fn add_account(
     database: &Database,
     public_url: &PublicUrl,
+    texts: &MailTemplates,
     bcrypt_cost: u32,
     account: NewAccount,
     now: OffsetDateTime,
@@ -85,7 +87,7 @@ pub fn add_account(
     let peppers = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
     let hash = PasswordHasher::new(bcrypt_cost, peppers.current).hash(&password)?;
     let mail = match &link {
-        Some(token) => Some((token.clone(), link_mail(email.clone(), public_url, token, now)?)),
+        Some(token) => Some((token.clone(), link_mail(texts, email.clone(), public_url, token, now)?)),
         None => None,
     };
     let added = database.write_blocking(move |connection| {
@@ -123,10 +125,16 @@ fn record(
     Ok(())
 }
 
-fn link_mail(to: Email, site: &PublicUrl, token: &MailToken, now: OffsetDateTime) -> Result<NewMail, MailError> {
+fn link_mail(
+    texts: &MailTemplates,
+    to: Email,
+    site: &PublicUrl,
+    token: &MailToken,
+    now: OffsetDateTime,
+) -> Result<NewMail, MailError> {
     let link =
         Invitation { url: &url(site, token), life: &exactly(RESET_LIFE), again_url: &format!("{site}/password-reset") };
-    Ok(queued(invitation(to, &link)?, now + RESET_LIFE))
+    Ok(queued(texts.write(to, &link)?, now + RESET_LIFE))
 }
 
 /// Returns a password that nobody knows.

@@ -57,7 +57,7 @@ pub async fn change_password(
         Err(weakness) => return Ok(PasswordChangeOutcome::WeakPassword(weakness)),
     };
     let (owner, session, now) = (user.id, acting.identity.session(), sessions.now());
-    let notice = changed_mail(user, sessions.public_url(), false, acting.client, now);
+    let notice = changed_mail(sessions, user, false, acting.client, now);
     let (client, entered) = (acting.client.clone(), ProvenPassword::clone(&proven));
     let changed = sessions.act(acting.identity, move |connection| {
         if !entered.still_holds(connection)? {

@@ -2,14 +2,12 @@
 
 use time::OffsetDateTime;
 
-use super::reset_password::{NO_ADDRESS, NOTICE_LIFE, queued};
 use crate::display::time::DisplayTime;
 use crate::domain::client::Client;
 use crate::domain::event::Event;
-use crate::domain::public_url::PublicUrl;
 use crate::domain::user::User;
-use crate::mail::messages::{AccountDeleted, TimeWords, account_deleted};
-use crate::session::{Identity, SessionError, Sessions};
+use crate::mail::messages::{AccountDeleted, TimeWords};
+use crate::session::{Identity, SessionError, Sessions, address_in_words};
 use crate::store::changes::Change;
 use crate::store::deletion::{self, Deletion};
 use crate::store::events;
@@ -36,13 +34,13 @@ pub async fn delete_account(
     client: &Client,
 ) -> Result<DeletionOutcome, SessionError> {
     let (user, now) = (acting.user().id, sessions.now());
-    let (public_url, client) = (sessions.public_url().clone(), client.clone());
+    let (writing, client) = (sessions.clone(), client.clone());
     let outcome =
         sessions.act_under(lock_admins, acting, move |connection| match deletion::delete_user(connection, user)? {
             // The rows of the sign-ins are gone; what is remembered of them is found by their user.
             Deletion::Deleted(user) => {
                 events::insert(connection, &Event::of_deletion(now))?;
-                if let Some(farewell) = farewell(&user, &public_url, &client, now) {
+                if let Some(farewell) = farewell(&writing, &user, &client, now) {
                     outbox::insert(connection, &farewell, now)?;
                 }
                 Ok((DeletionOutcome::Deleted, vec![Change::User(user.id)]))
@@ -57,20 +55,13 @@ pub async fn delete_account(
     Ok(outcome)
 }
 
-/// Writes the last mail; nothing where that is impossible, which is logged: the account is deleted all the same.
-fn farewell(user: &User, public_url: &PublicUrl, client: &Client, now: OffsetDateTime) -> Option<NewMail> {
-    let Ok(to) = user.email.parse() else {
-        tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
-        return None;
-    };
-    let (at, address) = (DisplayTime::in_zone(now, now, user.time_zone), client.address_text());
+/// Writes the last mail.
+fn farewell(sessions: &Sessions, user: &User, client: &Client, now: OffsetDateTime) -> Option<NewMail> {
+    let at = DisplayTime::in_zone(now, now, user.time_zone);
     let notice = AccountDeleted {
         at: TimeWords { iso: &at.iso, words: &at.words },
-        address: if address.is_empty() { NO_ADDRESS } else { &address },
-        site_url: public_url.as_str(),
+        address: &address_in_words(client),
+        site_url: sessions.public_url().as_str(),
     };
-    let mail = account_deleted(to, &notice).inspect_err(|error| {
-        tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
-    });
-    mail.ok().map(|mail| queued(mail, now + NOTICE_LIFE))
+    sessions.write_notice(user, &notice, now)
 }

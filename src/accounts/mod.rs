@@ -2,24 +2,32 @@
 
 mod add;
 mod administer;
+mod change_email;
 mod change_name;
 mod change_password;
 mod change_time_zone;
+mod confirm_email;
 mod delete_account;
 mod import;
 mod my_data;
+mod pending_registration;
 mod register;
 mod reset_link;
 mod reset_password;
 
 pub use add::{Added, NewAccount, add_account};
 pub use administer::{Administered, activate, deactivate, give_role};
+pub use change_email::{
+    EmailStanding, UndoLink, cancel_email_change, email_standing, find_undo, request_email_change, undo_email_change,
+};
 pub use change_name::change_name;
 pub use change_password::{PasswordChangeOutcome, change_password};
 pub use change_time_zone::change_time_zone;
+pub use confirm_email::{ConfirmOutcome, Confirmation, Confirming, confirm_email, find_confirmation, join_confirmed};
 pub use delete_account::{DeletionOutcome, delete_account};
 pub use import::{Format, Pass, UserImport};
 pub use my_data::my_data;
+pub use pending_registration::{UnconfirmedWish, prepare_registration, request_registration, resend_registration};
 pub use register::{Registration, RegistrationOutcome, register};
 pub use reset_link::{LinkByHand, make_link};
 pub use reset_password::{LiveLink, ResetOutcome, find_link, request_reset, reset_password};

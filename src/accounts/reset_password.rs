@@ -4,7 +4,7 @@
 //! knows its token by a hash alone; while the mail waits, its text is in the outbox. Reading a link changes nothing, however
 //! often it is done: what scans mail opens links. Only a new password uses it up.
 
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use crate::crypto::random_bytes;
 use crate::display::time::DisplayTime;
@@ -17,18 +17,12 @@ use crate::domain::public_url::PublicUrl;
 use crate::domain::session::EndReason;
 use crate::domain::token::SecretHash;
 use crate::domain::user::{Email, User};
-use crate::mail::messages::{PasswordChanged, ResetLink, TimeWords, password_changed, reset_link};
-use crate::mail::{self, MailError};
-use crate::session::{SessionError, Sessions, announced};
+use crate::mail::MailError;
+use crate::mail::messages::{PasswordChanged, ResetLink, TimeWords};
+use crate::session::{SessionError, Sessions, address_in_words, announced};
 use crate::store::outbox::{self, NewMail};
 use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, auth_tokens, events, throttle, users};
-
-/// How long it is of use to tell somebody that their password was changed.
-pub(super) const NOTICE_LIFE: Duration = Duration::days(2);
-
-/// What stands where an address would, for a transport that has none.
-pub(super) const NO_ADDRESS: &str = "unknown address";
 
 /// A link that would set the password of an account, if it were used now.
 #[derive(Debug, Clone)]
@@ -64,7 +58,8 @@ pub(super) fn url(public_url: &PublicUrl, token: &MailToken) -> String {
 pub async fn request_reset(sessions: &Sessions, email: Email, client: &Client) -> Result<(), SessionError> {
     let now = sessions.now();
     let token = MailToken::from_bytes(random_bytes()?);
-    let mail = reset_mail(email.clone(), &url(sessions.public_url(), &token), now);
+    let link = ResetLink { url: &url(sessions.public_url(), &token), minutes: RESET_LIFE.whole_minutes() };
+    let mail = sessions.write_mail(email.clone(), &link, now + RESET_LIFE);
     let client = client.clone();
     sessions
         .write(move |connection| Ok((record_request(connection, &email, &token, mail, &client, now)?, Vec::new())))
@@ -149,7 +144,7 @@ pub async fn reset_password(
         Err(weakness) => return Ok(ResetOutcome::WeakPassword(weakness)),
     };
     let now = sessions.now();
-    let notice = changed_mail(&user, sessions.public_url(), true, client, now);
+    let notice = changed_mail(sessions, &user, true, client, now);
     let (client, owner, address) = (client.clone(), user.id, client.address_text());
     let email = user.email.parse::<Email>().ok();
     let outcome = sessions
@@ -184,42 +179,20 @@ pub async fn reset_password(
     Ok(outcome)
 }
 
-fn reset_mail(to: Email, url: &str, now: OffsetDateTime) -> Result<NewMail, MailError> {
-    let mail = reset_link(to, &ResetLink { url, minutes: RESET_LIFE.whole_minutes() })?;
-    Ok(queued(mail, now + RESET_LIFE))
-}
-
-/// Writes the mail that tells `user` of a new password; nothing where that is impossible, which is logged: the password is
-/// changed all the same, and the audit trail has it.
+/// Writes the mail that tells `user` of a new password, set by a mailed link or by whoever knew the one before.
 pub(super) fn changed_mail(
+    sessions: &Sessions,
     user: &User,
-    public_url: &PublicUrl,
     by_link: bool,
     client: &Client,
     now: OffsetDateTime,
 ) -> Option<NewMail> {
-    // An account that was put into the database by hand may have an address that no form would take.
-    let Ok(to) = user.email.parse::<Email>() else {
-        tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
-        return None;
-    };
-    let (at, address) = (DisplayTime::new(now, now), client.address_text());
+    let at = DisplayTime::new(now, now);
     let notice = PasswordChanged {
         at: TimeWords { iso: &at.iso, words: &at.words },
-        address: if address.is_empty() { NO_ADDRESS } else { &address },
+        address: &address_in_words(client),
         by_link,
-        reset_url: &format!("{public_url}/password-reset"),
+        reset_url: &format!("{}/password-reset", sessions.public_url()),
     };
-    match password_changed(to, &notice) {
-        Ok(mail) => Some(queued(mail, now + NOTICE_LIFE)),
-        Err(error) => {
-            tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
-            None
-        }
-    }
-}
-
-/// Puts a mail into the form of the outbox.
-pub(super) fn queued(mail: mail::Email, expires_at: OffsetDateTime) -> NewMail {
-    NewMail { to: mail.to, subject: mail.subject, text: mail.text, html: mail.html, expires_at }
+    sessions.write_notice(user, &notice, now)
 }

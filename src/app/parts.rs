@@ -11,9 +11,12 @@ use crate::domain::key_id::KeyId;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::signing_key::KeyRefusal;
 use crate::jobs::{BackupPlan, BackupWorker, JoinError};
-use crate::mail::{Folder, MailError, Sender, Smtp, Transport};
+use crate::mail::{Folder, MailError, MailTemplates, Sender, Smtp, TemplateError, Transport};
 use crate::store::nodes::Overview;
 use crate::store::{Database, MigrationReport, StoreError};
+
+/// What mails call the site.
+const SITE_NAME: &str = "Perennial";
 
 /// The key file, in the working directory.
 pub const KEY_FILE: &str = "perennial.key";
@@ -53,6 +56,9 @@ pub enum StartError {
     /// There is no way to send mail.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// A text of a mail cannot be used.
+    #[error(transparent)]
+    MailTemplate(#[from] TemplateError),
     /// A thread, a signal handler or a static file failed.
     #[error("cannot start: {0}")]
     Io(#[from] std::io::Error),
@@ -119,6 +125,14 @@ pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn 
         Some(url) => Arc::new(Smtp::new(url, sender)?),
         None => Arc::new(Folder::new(&settings.mail_dir, sender)),
     })
+}
+
+/// Returns the texts of the mails, as the settings say: those of the program, or an operator's in their place.
+///
+/// # Errors
+/// The first text that cannot be used.
+pub fn mail_templates(settings: &Settings) -> Result<MailTemplates, TemplateError> {
+    MailTemplates::load(settings.mail_template_dir.as_deref(), SITE_NAME)
 }
 
 /// Returns the machine's clock.

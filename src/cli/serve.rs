@@ -1,7 +1,7 @@
 //! `perennial serve`.
 
 use super::output::{Failure, say};
-use crate::app::{Application, StopSignals, bind, system_clock, transport};
+use crate::app::{Application, StartError, StopSignals, bind, system_clock, transport};
 use crate::config::{LogFormat, Registration, Settings, warnings};
 use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
@@ -21,7 +21,12 @@ pub(super) fn run(settings: &Settings, warnings_of_files: &[String]) -> Result<(
         None => PublicUrl::localhost(address.port()?),
     };
     let transport = transport(settings, &public_url)?;
-    let application = Application::build_with_transport(settings, public_url.clone(), system_clock(), transport)?;
+    let built = Application::build_with_transport(settings, public_url.clone(), system_clock(), transport);
+    let application = built.map_err(|error| match error {
+        // What is wrong is in what a setting names.
+        StartError::MailTemplate(error) => Failure::Usage(error.to_string()),
+        error => error.into(),
+    })?;
     actix_web::rt::System::new().block_on(async move {
         let stop = StopSignals::listen()?;
         let first_account = application.first_account_url().await?;

@@ -1,7 +1,6 @@
 //! The settings as flags and environment variables of the same name.
 
 use std::env::VarError;
-use std::path::PathBuf;
 
 use clap::Args;
 use secrecy::SecretString;
@@ -89,6 +88,7 @@ arguments! {
     smtp_url "SMTP_URL" "URL": "The mail server: smtps://user:password@host, or smtp://host, with ?tls=required or ?tls=opportunistic for STARTTLS [default: none, each mail is written as a file to MAIL_DIR]";
     mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial, no-reply at the host of PUBLIC_URL]";
     mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
+    mail_template_dir "MAIL_TEMPLATE_DIR" "FOLDER": "A folder whose files replace the texts of the mails; docs/mail.md says what they may hold [default: none]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
     backup_every "BACKUP_EVERY" "DURATION": "How often the server backs a SQLite database up by itself [default: none]";
@@ -160,7 +160,8 @@ impl Arguments {
             smtp_url: optional("SMTP_URL", &self.smtp_url, parse::smtp_url)?,
             mail_from: optional("MAIL_FROM", &self.mail_from, parse::mailbox)?,
             mail_dir: read("MAIL_DIR", self.mail_dir.as_deref().unwrap_or("mail"), parse::folder_to_make)?,
-            static_dir: self.static_dir()?,
+            mail_template_dir: optional("MAIL_TEMPLATE_DIR", &self.mail_template_dir, parse::folder)?,
+            static_dir: optional("STATIC_DIR", &self.static_dir, parse::folder)?,
             event_retention: read(
                 "EVENT_RETENTION",
                 self.event_retention.as_deref().unwrap_or("180d"),
@@ -232,13 +233,6 @@ impl Arguments {
         }
         Ok(cost)
     }
-
-    fn static_dir(&self) -> Result<Option<PathBuf>, SettingError> {
-        optional("STATIC_DIR", &self.static_dir, |text| {
-            let folder = PathBuf::from(text);
-            if folder.is_dir() { Ok(folder) } else { Err("takes a folder that exists".to_owned()) }
-        })
-    }
 }
 
 fn read<T>(
@@ -267,6 +261,8 @@ fn optional<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::config::settings::ClientAddressHeader;
 

@@ -120,6 +120,12 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, Takes> {
     mailbox.ok_or_else(|| "takes an address such as Perennial <no-reply@example.org>".to_owned())
 }
 
+/// Reads the path of a folder.
+pub(super) fn folder(text: &str) -> Result<PathBuf, Takes> {
+    let folder = PathBuf::from(text);
+    if folder.is_dir() { Ok(folder) } else { Err("takes a folder that exists".to_owned()) }
+}
+
 /// Reads the path of a folder that may not be there yet.
 pub(super) fn folder_to_make(text: &str) -> Result<PathBuf, Takes> {
     let path = PathBuf::from(text);

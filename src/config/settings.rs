@@ -45,6 +45,8 @@ pub struct Settings {
     pub mail_from: Option<Mailbox>,
     /// Where mails become files; it need not be there yet.
     pub mail_dir: PathBuf,
+    /// A folder whose files replace the texts of the mails; none for those of the program.
+    pub mail_template_dir: Option<PathBuf>,
     /// A folder whose files replace the embedded ones.
     pub static_dir: Option<PathBuf>,
     /// How long audit events are kept.

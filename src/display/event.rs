@@ -90,6 +90,9 @@ pub fn describe(event: &PastEvent) -> Described {
         ("session_revoked", "restored") => {
             ("A sign-in was ended: the data were restored from a backup", "leave", Tone::Plain, None)
         }
+        ("session_revoked", "mailed_link") => {
+            ("A sign-in was ended by a mailed link", "leave", Tone::Warning, STRANGER)
+        }
         ("session_revoked", _) => ("You ended a sign-in on another device", "leave", Tone::Plain, STRANGER),
         ("refresh_token_replayed", _) => {
             ("A copy of a sign-in was used; that sign-in was ended", "alert", Tone::Warning, UNKNOWN_SIGN_INS)
@@ -107,6 +110,9 @@ pub fn describe(event: &PastEvent) -> Described {
         ("password_changed", _) => ("You changed your password", "key", Tone::Plain, MAILBOX),
         ("password_reset_requested", _) => ("A new password was asked for by mail", "mail", Tone::Plain, ASKED),
         ("password_reset", _) => ("You set a new password by a mailed link", "key", Tone::Warning, MAILBOX),
+        ("email_changed", "undone") => {
+            ("A change of your email address was undone by a mailed link", "mail", Tone::Warning, MAILBOX)
+        }
         ("email_changed", _) => ("You changed your email address", "mail", Tone::Warning, ACCOUNT),
         ("email_verified", _) => ("You confirmed your email address", "mail", Tone::Good, None),
         ("user_deactivated", _) => ("The account was deactivated", "alert", Tone::Warning, None),

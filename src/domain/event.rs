@@ -33,6 +33,10 @@ pub enum EventType {
     PasswordResetRequested,
     /// A new password was set by such a link.
     PasswordReset,
+    /// The address of an account is another one, or the one from before again.
+    EmailChanged,
+    /// Somebody used a link that was mailed to an address.
+    EmailVerified,
     /// The password of an account is another one, however that came about.
     PasswordChanged,
     /// An account was deactivated: its owner may not sign in any more.
@@ -62,6 +66,8 @@ impl EventType {
             Self::Registered => "registered",
             Self::PasswordResetRequested => "password_reset_requested",
             Self::PasswordReset => "password_reset",
+            Self::EmailChanged => "email_changed",
+            Self::EmailVerified => "email_verified",
             Self::PasswordChanged => "password_changed",
             Self::UserDeactivated => "user_deactivated",
             Self::UserActivated => "user_activated",

@@ -111,6 +111,15 @@ impl DeviceId {
         Self(name)
     }
 
+    /// Names a program that keeps no name, after where it is and what it calls itself: good for telling it from others, and
+    /// nothing that anybody has to prove.
+    pub fn of_program(address: &str, user_agent: &str) -> Self {
+        let digest = Sha256::new_with_prefix("device of program").chain_update(address).chain_update([0]);
+        let mut name = [0; 16];
+        name.iter_mut().zip(digest.chain_update(user_agent).finalize()).for_each(|(byte, hashed)| *byte = hashed);
+        Self(name)
+    }
+
     /// Returns the bytes of the name.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0

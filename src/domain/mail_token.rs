@@ -15,6 +15,13 @@ use crate::domain::token::SecretHash;
 /// later holds nothing of use.
 pub const RESET_LIFE: Duration = Duration::minutes(30);
 
+/// How long a link that confirms an address works: mail may be held back for hours, and people read it the next morning.
+pub const CONFIRMATION_LIFE: Duration = Duration::hours(24);
+
+/// How long the links in notices to an owner work, which undo a change of address or end a sign-in: longer than most
+/// people are away from their mail.
+pub const NOTICE_LINK_LIFE: Duration = Duration::days(7);
+
 /// Bytes of a token: 256 bits, so that there is nothing to guess (ASVS 5.0 V7.2.3 asks for half of that).
 const TOKEN_BYTES: usize = 32;
 

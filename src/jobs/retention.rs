@@ -12,7 +12,7 @@ use crate::domain::clock::Clock;
 use crate::session::Sessions;
 use crate::store::{
     AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, kept_forms, mail_limits,
-    outbox, sessions, sign_in_forms, throttle,
+    notice_links, outbox, pending_registrations, sessions, sign_in_forms, throttle,
 };
 
 /// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
@@ -106,6 +106,8 @@ impl Retention {
         // What people typed is not kept beyond its time, whatever the clock was when it began.
         self.all(reached, nothing_ahead, kept_forms::empty_expired, &mut pause)?;
         self.all(over, nothing_ahead, kept_forms::delete_expired, &mut pause)?;
+        self.all(over, nothing_ahead, pending_registrations::delete_expired, &mut pause)?;
+        self.all(over, nothing_ahead, notice_links::delete_expired, &mut pause)?;
         Ok(Swept {
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
             tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,

@@ -11,9 +11,12 @@ pub enum MailError {
     /// The URL of the mail server is malformed; its text is left out, because it may hold a password.
     #[error("SMTP_URL: takes the URL of a mail server")]
     Url,
-    /// A template cannot be rendered.
+    /// A template cannot be filled in.
     #[error("cannot fill in a mail: {0}")]
-    Template(#[from] askama::Error),
+    Template(#[from] minijinja::Error),
+    /// A template does not begin with a subject.
+    #[error("cannot fill in a mail: it has no subject")]
+    NoSubject,
     /// The mail library does not accept an address.
     #[error("cannot address a mail: {0}")]
     Address(#[from] lettre::address::AddressError),

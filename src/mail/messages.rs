@@ -1,22 +1,26 @@
-//! The e-mails that Perennial writes: one function each, which fills in the templates and returns the [`Email`].
+//! What the mails of Perennial tell: one type each, whose fields are the placeholders of its two templates.
 //!
-//! Each has two templates of one name, `templates/mail/*.txt` and `*.html`, with the same fields. They take text that is
-//! ready to be read: how a time is put into words is not decided here.
+//! The templates are `templates/mail/*.txt` and `*.html`, or the operator's in their place; see [`MailTemplates`]. The
+//! fields are ready to be read: how a time is put into words is not decided here.
 //!
 //! A mail to an address that nobody has confirmed contains nothing that its registrant wrote: not the name, not the
 //! browser's name for itself. Otherwise whoever registers somebody else's address could have this server send them
 //! anything, a link included.
+//!
+//! [`MailTemplates`]: super::MailTemplates
 
 use std::fmt;
-use std::ops::Deref;
 
-use askama::Template;
+use serde::Serialize;
 
-use super::{Email, MailError};
-use crate::domain::user;
+/// Something that is told by mail.
+pub trait Message: Serialize {
+    /// The name of its two templates, without `.txt` and `.html`.
+    const TEMPLATE: &'static str;
+}
 
 /// A time as a mail shows it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct TimeWords<'a> {
     /// For machines: `2026-11-21T08:30:00Z`.
     pub iso: &'a str,
@@ -24,9 +28,8 @@ pub struct TimeWords<'a> {
     pub words: &'a str,
 }
 
-/// What the notice about a stolen sign-in tells: only what this server found out for itself.
-#[derive(Template, Debug, Clone)]
-#[template(path = "mail/refresh_token_replayed.txt")]
+/// A refresh token was used by two parties, and the sign-in was ended; only what this server found out for itself.
+#[derive(Debug, Clone, Serialize)]
 pub struct TheftNotice<'a> {
     /// When the theft was noticed.
     pub at: TimeWords<'a>,
@@ -38,34 +41,12 @@ pub struct TheftNotice<'a> {
     pub devices_url: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "mail/refresh_token_replayed.html")]
-struct TheftNoticePage<'a>(&'a TheftNotice<'a>);
-
-impl<'a> Deref for TheftNoticePage<'a> {
-    type Target = TheftNotice<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for TheftNotice<'_> {
+    const TEMPLATE: &'static str = "refresh_token_replayed";
 }
 
-/// Writes the notice to a user that a refresh token of theirs was used by two parties, and that the sign-in was ended.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn theft_notice(to: user::Email, notice: &TheftNotice<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "One of your sign-ins was used from two places".to_owned(),
-        text: notice.render()?,
-        html: TheftNoticePage(notice).render()?,
-    })
-}
-
-/// What the mail with a link to set a new password tells.
-#[derive(Template)]
-#[template(path = "mail/password_reset_requested.txt")]
+/// The link by which a new password is set.
+#[derive(Serialize)]
 pub struct ResetLink<'a> {
     /// The link; whoever holds it may set the password.
     pub url: &'a str,
@@ -73,40 +54,12 @@ pub struct ResetLink<'a> {
     pub minutes: i64,
 }
 
-#[derive(Template)]
-#[template(path = "mail/password_reset_requested.html")]
-struct ResetLinkPage<'a>(&'a ResetLink<'a>);
-
-impl<'a> Deref for ResetLinkPage<'a> {
-    type Target = ResetLink<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for ResetLink<'_> {
+    const TEMPLATE: &'static str = "password_reset_requested";
 }
 
-impl fmt::Debug for ResetLink<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResetLink")
-    }
-}
-
-/// Writes the mail with the link that a new password is set by.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn reset_link(to: user::Email, link: &ResetLink<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "Set a new password".to_owned(),
-        text: link.render()?,
-        html: ResetLinkPage(link).render()?,
-    })
-}
-
-/// What the mail to somebody tells whom an account was made for.
-#[derive(Template)]
-#[template(path = "mail/account_made.txt")]
+/// Somebody made an account for the recipient; a link sets its password.
+#[derive(Serialize)]
 pub struct Invitation<'a> {
     /// The link; whoever holds it may set the password.
     pub url: &'a str,
@@ -116,40 +69,12 @@ pub struct Invitation<'a> {
     pub again_url: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "mail/account_made.html")]
-struct InvitationPage<'a>(&'a Invitation<'a>);
-
-impl<'a> Deref for InvitationPage<'a> {
-    type Target = Invitation<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for Invitation<'_> {
+    const TEMPLATE: &'static str = "account_made";
 }
 
-impl fmt::Debug for Invitation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Invitation")
-    }
-}
-
-/// Writes the mail with the link by which somebody sets the password of the account that was made for them.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn invitation(to: user::Email, link: &Invitation<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "Set the password of your new account".to_owned(),
-        text: link.render()?,
-        html: InvitationPage(link).render()?,
-    })
-}
-
-/// What the notice about a changed password tells.
-#[derive(Template, Debug, Clone)]
-#[template(path = "mail/password_changed.txt")]
+/// A password was changed, and the sign-ins were ended.
+#[derive(Debug, Clone, Serialize)]
 pub struct PasswordChanged<'a> {
     /// When it was changed.
     pub at: TimeWords<'a>,
@@ -161,34 +86,12 @@ pub struct PasswordChanged<'a> {
     pub reset_url: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "mail/password_changed.html")]
-struct PasswordChangedPage<'a>(&'a PasswordChanged<'a>);
-
-impl<'a> Deref for PasswordChangedPage<'a> {
-    type Target = PasswordChanged<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for PasswordChanged<'_> {
+    const TEMPLATE: &'static str = "password_changed";
 }
 
-/// Writes the notice to a user that their password was changed and their sign-ins were ended.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn password_changed(to: user::Email, notice: &PasswordChanged<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "Your password was changed".to_owned(),
-        text: notice.render()?,
-        html: PasswordChangedPage(notice).render()?,
-    })
-}
-
-/// What the notice about a locked account tells: only what this server found out for itself.
-#[derive(Template, Debug, Clone)]
-#[template(path = "mail/account_locked.txt")]
+/// An account is locked, because too many wrong passwords were tried; only what this server found out for itself.
+#[derive(Debug, Clone, Serialize)]
 pub struct LockNotice<'a> {
     /// When the account was locked.
     pub at: TimeWords<'a>,
@@ -200,34 +103,12 @@ pub struct LockNotice<'a> {
     pub site_url: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "mail/account_locked.html")]
-struct LockNoticePage<'a>(&'a LockNotice<'a>);
-
-impl<'a> Deref for LockNoticePage<'a> {
-    type Target = LockNotice<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for LockNotice<'_> {
+    const TEMPLATE: &'static str = "account_locked";
 }
 
-/// Writes the notice to a user that their account is locked, because too many wrong passwords were tried.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn lock_notice(to: user::Email, notice: &LockNotice<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "Your account is locked for now: too many wrong passwords".to_owned(),
-        text: notice.render()?,
-        html: LockNoticePage(notice).render()?,
-    })
-}
-
-/// What the farewell to somebody who has deleted their account tells.
-#[derive(Template, Debug, Clone)]
-#[template(path = "mail/account_deleted.txt")]
+/// Somebody has deleted their account.
+#[derive(Debug, Clone, Serialize)]
 pub struct AccountDeleted<'a> {
     /// When it was deleted.
     pub at: TimeWords<'a>,
@@ -237,27 +118,96 @@ pub struct AccountDeleted<'a> {
     pub site_url: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "mail/account_deleted.html")]
-struct AccountDeletedPage<'a>(&'a AccountDeleted<'a>);
-
-impl<'a> Deref for AccountDeletedPage<'a> {
-    type Target = AccountDeleted<'a>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
+impl Message for AccountDeleted<'_> {
+    const TEMPLATE: &'static str = "account_deleted";
 }
 
-/// Writes the farewell to somebody whose account was deleted.
-///
-/// # Errors
-/// If a template cannot be rendered, which takes a lack of memory.
-pub fn account_deleted(to: user::Email, notice: &AccountDeleted<'_>) -> Result<Email, MailError> {
-    Ok(Email {
-        to,
-        subject: "Your account was deleted".to_owned(),
-        text: notice.render()?,
-        html: AccountDeletedPage(notice).render()?,
-    })
+/// The link that confirms the address of a new account, and makes it.
+#[derive(Serialize)]
+pub struct RegistrationLink<'a> {
+    /// The link; whoever holds it gets the account.
+    pub url: &'a str,
+    /// How many hours it works.
+    pub hours: i64,
 }
+
+impl Message for RegistrationLink<'_> {
+    const TEMPLATE: &'static str = "registration_requested";
+}
+
+/// Somebody entered the address of an account where a new one is wanted.
+#[derive(Debug, Clone, Serialize)]
+pub struct AddressInUse<'a> {
+    /// The page to sign in.
+    pub login_url: &'a str,
+    /// The page that sends a link to set a new password.
+    pub reset_url: &'a str,
+}
+
+impl Message for AddressInUse<'_> {
+    const TEMPLATE: &'static str = "address_in_use";
+}
+
+/// The link that confirms the new address of an account.
+#[derive(Serialize)]
+pub struct EmailChangeLink<'a> {
+    /// The link; whoever opens it lets the account have the address.
+    pub url: &'a str,
+    /// How many hours it works.
+    pub hours: i64,
+}
+
+impl Message for EmailChangeLink<'_> {
+    const TEMPLATE: &'static str = "email_change_requested";
+}
+
+/// The account has another address from now on; this goes to the old one.
+#[derive(Serialize)]
+pub struct EmailChanged<'a> {
+    /// When it was changed.
+    pub at: TimeWords<'a>,
+    /// The client address that it was changed from, or words where there is none.
+    pub address: &'a str,
+    /// The link that undoes it.
+    pub undo_url: &'a str,
+    /// How many days the link works.
+    pub days: i64,
+}
+
+impl Message for EmailChanged<'_> {
+    const TEMPLATE: &'static str = "email_changed";
+}
+
+/// A device that the account did not know signed in.
+#[derive(Serialize)]
+pub struct NewDevice<'a> {
+    /// When it signed in.
+    pub at: TimeWords<'a>,
+    /// The browser and its system, in words of ours.
+    pub device: &'a str,
+    /// The client address, or words where there is none.
+    pub address: &'a str,
+    /// The link that ends the sign-in.
+    pub end_url: &'a str,
+    /// The page that sends a link to set a new password.
+    pub reset_url: &'a str,
+}
+
+impl Message for NewDevice<'_> {
+    const TEMPLATE: &'static str = "new_device";
+}
+
+/// Prints the names alone: each of these holds a link that opens or changes an account.
+macro_rules! secret_messages {
+    ($($message:ident)*) => {
+        $(
+            impl fmt::Debug for $message<'_> {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str(stringify!($message))
+                }
+            }
+        )*
+    };
+}
+
+secret_messages!(ResetLink Invitation RegistrationLink EmailChangeLink EmailChanged NewDevice);

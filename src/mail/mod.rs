@@ -1,15 +1,18 @@
 //! Mail: what is told, and how it leaves, by SMTP, into files, or into the memory of a test.
 //!
-//! Nothing here waits for a turn, keeps a list or starts a thread. An e-mail is written by one of [`messages`], becomes a
-//! row of the outbox in the transaction of the act that it tells of, and is handed to a [`Transport`] by the worker that
-//! reads that table. So a page never waits for a mail server, and a process that is killed loses no mail.
+//! Nothing here waits for a turn, keeps a list or starts a thread. An e-mail is one of [`messages`], written by
+//! [`MailTemplates`]; it becomes a row of the outbox in the transaction of the act that it tells of, and is handed to a
+//! [`Transport`] by the worker that reads that table. So a page never waits for a mail server, and a process that is
+//! killed loses no mail.
 
 mod error;
 mod folder;
 mod memory;
 pub mod messages;
+mod samples;
 mod sender;
 mod smtp;
+mod templates;
 #[cfg(test)]
 pub(crate) mod tests;
 mod transport;
@@ -19,6 +22,7 @@ pub use folder::Folder;
 pub use memory::{Memory, Outbox};
 pub use sender::Sender;
 pub use smtp::Smtp;
+pub use templates::{MailTemplates, TemplateError};
 pub use transport::{OutgoingEmail, SendError, Transport};
 
 use crate::domain::user;

@@ -13,8 +13,8 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::messages::{TheftNotice, TimeWords, theft_notice};
-use super::{Email, Folder, Memory, OutgoingEmail, SendError, Sender, Smtp, Transport};
+use super::messages::{TheftNotice, TimeWords};
+use super::{Email, Folder, MailTemplates, Memory, OutgoingEmail, SendError, Sender, Smtp, Transport};
 use smtp_double::{Answer, Heard, SmtpDouble};
 
 const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
@@ -309,10 +309,11 @@ fn a_theft_is_told_in_both_forms() {
         other_address: "<unknown address>",
         devices_url: "https://example.org/devices",
     };
-    let Email { to, subject, text, html } = theft_notice("ada@example.net".parse().unwrap(), &notice).unwrap();
+    let templates = MailTemplates::load(None, "Perennial").unwrap();
+    let Email { to, subject, text, html } = templates.write("ada@example.net".parse().unwrap(), &notice).unwrap();
     assert_eq!((to.as_str(), subject.as_str()), ("ada@example.net", "One of your sign-ins was used from two places"));
     assert!(text.contains("The other place: <unknown address>\n"), "{text}");
-    assert!(html.contains("<td>&#60;unknown address&#62;</td>"), "{html}");
+    assert!(html.contains("<td>&lt;unknown address&gt;</td>"), "{html}");
     assert!(html.contains("datetime=\"2026-11-21T08:30:00Z\""), "{html}");
     for words in ["21 November 2026, 08:30 UTC", "192.0.2.1", "https://example.org/devices"] {
         assert!(text.contains(words) && html.contains(words), "{words}");

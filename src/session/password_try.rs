@@ -3,6 +3,7 @@
 use time::{Duration, OffsetDateTime};
 
 use super::error::SessionError;
+use super::notices::address_in_words;
 use super::sessions::Sessions;
 use super::turns::Turn;
 use crate::crypto::Verification;
@@ -13,16 +14,13 @@ use crate::domain::event::{Event, EventType};
 use crate::domain::id::DeviceId;
 use crate::domain::password::Password;
 use crate::domain::password_quality::Weakness;
-use crate::domain::throttle::{Lock, Verdict, judge_sign_in, lock_after};
+use crate::domain::throttle::{Lock, Verdict, counted_address, judge_sign_in, lock_after};
 use crate::domain::user::{Email, User};
-use crate::mail::messages::{LockNotice, TimeWords, lock_notice};
+use crate::mail::messages::{LockNotice, TimeWords};
 use crate::store::changes::Change;
 use crate::store::outbox::{self, NewMail};
 use crate::store::throttle::{self, CountedTry, SignInKeys};
 use crate::store::{Connection, StoreError, events, users};
-
-/// How long the owner is worth telling of a lock: later it is over, or they have found out.
-const TOLD_UNTIL: Duration = Duration::days(2);
 
 /// Why a try is not looked at; the answer is the same whether there is such an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +82,28 @@ pub struct ProvenPassword {
 }
 
 impl ProvenPassword {
+    /// Tells whether the account does not know the device yet; ask before [`succeeded`](Self::succeeded).
+    ///
+    /// A program has no cookie to be known by: from each client address and by each name, it is new once.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub(super) fn is_from_new_device(
+        &self,
+        connection: &mut Connection,
+        client: &Client,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        if let Some(device) = self.device {
+            return Ok(!throttle::knows(connection, &self.email, device, now)?);
+        }
+        let address = client.address.map(|address| counted_address(address).to_string()).unwrap_or_default();
+        let program = DeviceId::of_program(&address, &client.user_agent);
+        let new = !throttle::knows(connection, &self.email, program, now)?;
+        throttle::know(connection, &self.email, program, now)?;
+        Ok(new)
+    }
+
     /// Resets what was counted against the account, and knows the device from now on; call it in the transaction of what
     /// the password was asked for.
     ///
@@ -250,26 +270,17 @@ impl Sessions {
 
     /// Writes the mail that tells an owner of a lock; nothing where that is impossible, which is logged.
     fn lock_notice(&self, user: &User, lock: Lock, client: &Client, now: OffsetDateTime) -> Option<NewMail> {
-        let Ok(to) = user.email.parse::<Email>() else {
-            tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
-            return None;
-        };
-        let (at, address) = (DisplayTime::new(now, now), client.address_text());
+        let at = DisplayTime::new(now, now);
         let wait = match lock {
             Lock::For(wait) => Some(roughly(wait)),
             Lock::ForStrangers => None,
         };
         let notice = LockNotice {
             at: TimeWords { iso: &at.iso, words: &at.words },
-            address: if address.is_empty() { "unknown address" } else { &address },
+            address: &address_in_words(client),
             wait: wait.as_deref(),
             site_url: self.parts.public_url.as_str(),
         };
-        let email = lock_notice(to, &notice).inspect_err(|error| {
-            tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
-        });
-        let email = email.ok()?;
-        let (subject, text, html) = (email.subject, email.text, email.html);
-        Some(NewMail { to: email.to, subject, text, html, expires_at: now + TOLD_UNTIL })
+        self.write_notice(user, &notice, now)
     }
 }

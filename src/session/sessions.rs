@@ -20,6 +20,7 @@ use crate::domain::password_quality::{OwnWords, Weakness};
 use crate::domain::public_url::PublicUrl;
 use crate::domain::rotation::Circumstances;
 use crate::domain::session::Lifetimes;
+use crate::mail::MailTemplates;
 use crate::store::changes::Change;
 use crate::store::{Connection, Database, StoreError, nodes, sessions, users};
 
@@ -49,6 +50,8 @@ pub struct SessionsParts {
     pub first_secrets: FirstSecrets,
     /// The one origin, for links in mails.
     pub public_url: PublicUrl,
+    /// What mails say.
+    pub mail_templates: MailTemplates,
     /// Its place among the processes on the database.
     pub node: NodeState,
 }

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::authenticate::Authenticated;
 use super::end::{announced, end_replaced};
 use super::error::SessionError;
+use super::new_device::NewDeviceNotice;
 use super::password_try::{PasswordOutcome, ProvenPassword, Throttled};
 use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
@@ -78,10 +79,12 @@ impl Sessions {
         let replaced = self.opening(held, now).await?;
         let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience);
         let begun = draft.for_user(proven.user.id);
-        let recorded =
-            self.record_after_password(begun, ProvenPassword::clone(&proven), form, replaced, client.clone(), now);
+        let notice = self.new_device_notice(&proven.user, client, now)?;
+        let password = ProvenPassword::clone(&proven);
+        let recorded = self.record_after_password(begun, password, notice, form, replaced, client.clone());
         match recorded.await? {
             Some((begun, user, theft)) => {
+                self.parts.database.wake_outbox();
                 let tokens = self.first_tokens(&begun, user, theft)?;
                 Ok(SignInOutcome::SignedIn { tokens, weakness: proven.weakness })
             }
@@ -98,12 +101,12 @@ impl Sessions {
         &self,
         begun: Begun,
         proven: ProvenPassword,
+        notice: NewDeviceNotice,
         form: Option<FormId>,
         replaced: Vec<SessionId>,
         client: Client,
-        now: OffsetDateTime,
     ) -> Result<Option<Recorded>, SessionError> {
-        let sessions = self.clone();
+        let (sessions, now) = (self.clone(), begun.session.created_at);
         self.write(move |connection| {
             let user = begun.session.user_id;
             let locked = users::lock_row(connection, user)?;
@@ -112,6 +115,9 @@ impl Sessions {
             }
             let ended = end_replaced(connection, &replaced, &client, now)?;
             let begun = sessions.record(connection, begun, form, proven.weakness, &client)?;
+            if proven.is_from_new_device(connection, &client, now)? {
+                notice.insert(connection, &proven.user, begun.session.id, now)?;
+            }
             proven.succeeded(connection, now)?;
             let found = Self::find_with_theft(connection, begun.session.id, now)?;
             Ok((found.map(|(_, user, theft)| (begun, user, theft)), announced(&ended)))

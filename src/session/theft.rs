@@ -5,14 +5,15 @@ use time::{Duration, OffsetDateTime};
 use super::error::SessionError;
 use super::found::Found;
 use super::identity::Identity;
+use super::notices::or_unknown;
 use super::sessions::Sessions;
 use crate::display::time::DisplayTime;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, Theft};
 use crate::domain::id::SessionId;
 use crate::domain::session::{EndReason, Session};
-use crate::domain::user::{Email, User};
-use crate::mail::messages::{TheftNotice, TimeWords, theft_notice};
+use crate::domain::user::User;
+use crate::mail::messages::{TheftNotice, TimeWords};
 use crate::store::changes::Change;
 use crate::store::outbox::{self, NewMail};
 use crate::store::sessions::{self, Which};
@@ -29,9 +30,6 @@ const UNTOLD_UNTIL: Duration = Duration::days(2);
 
 /// Mails queued in one go.
 const UNTOLD_AT_ONCE: i64 = 100;
-
-/// What stands where an address would, for a transport that has none.
-const NO_ADDRESS: &str = "unknown address";
 
 impl Sessions {
     /// Reads a session, its user, and the theft that its pages warn of: the last one, until somebody has taken note of it.
@@ -148,36 +146,15 @@ impl Sessions {
     /// Writes the mail that tells `user` of a theft; nothing where that is impossible, which is logged: the sign-in ends
     /// all the same, the sign-in page says why, and the audit trail has it.
     pub(super) fn theft_notice(&self, user: &User, theft: &Theft, now: OffsetDateTime) -> Option<NewMail> {
-        // An account that was put into the database by hand may have an address that no form would take.
-        let Ok(to) = user.email.parse::<Email>() else {
-            tracing::error!(user = %user.id, "the user cannot be told by mail: the address of the account is none");
-            return None;
-        };
         let at = DisplayTime::new(theft.at, now);
         let notice = TheftNotice {
             at: TimeWords { iso: &at.iso, words: &at.words },
-            address: or_none(&theft.address),
-            other_address: or_none(&theft.other_address),
+            address: &or_unknown(theft.address.clone()),
+            other_address: &or_unknown(theft.other_address.clone()),
             devices_url: &format!("{}/devices", self.parts.public_url),
         };
-        match theft_notice(to, &notice) {
-            Ok(email) => Some(NewMail {
-                to: email.to,
-                subject: email.subject,
-                text: email.text,
-                html: email.html,
-                expires_at: now + UNTOLD_UNTIL,
-            }),
-            Err(error) => {
-                tracing::error!(user = %user.id, %error, "the user cannot be told by mail");
-                None
-            }
-        }
+        self.write_notice(user, &notice, now)
     }
-}
-
-fn or_none(address: &str) -> &str {
-    if address.is_empty() { NO_ADDRESS } else { address }
 }
 
 /// Describes what `client` showed of a session.

@@ -97,7 +97,7 @@ impl Draft {
 
 impl Begun {
     /// Takes the place of this session by one that the same form began before, whose first refresh token is `refresh`.
-    pub(super) fn joining(self, session: Session, refresh: RefreshToken) -> Self {
+    pub(crate) fn joining(self, session: Session, refresh: RefreshToken) -> Self {
         Self { session, refresh, ..self }
     }
 }

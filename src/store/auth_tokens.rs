@@ -84,7 +84,7 @@ pub fn use_up(
     if diesel::update(own).set(auth_tokens::used_at.eq(seconds(now))).execute(connection)? == 0 {
         return Ok(false);
     }
-    diesel::delete(unused_of(user)).execute(connection)?;
+    cancel_all(connection, user)?;
     Ok(true)
 }
 
@@ -94,6 +94,15 @@ pub fn use_up(
 /// If the database cannot write.
 pub fn cancel_resets(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
     diesel::delete(unused_of(user).filter(auth_tokens::token_type.eq(PASSWORD_RESET))).execute(connection)?;
+    Ok(())
+}
+
+/// Deletes whatever a user has of links under way.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn cancel_all(connection: &mut Connection, user: UserId) -> Result<(), StoreError> {
+    diesel::delete(unused_of(user)).execute(connection)?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::Connection;
 use super::error::StoreError;
 use super::operator::is_last_admin;
 use super::schema::{auth_events, auth_tokens, outbox, sessions, sign_in_forms, throttle_counters, users};
-use super::throttle::account_key;
+use super::throttle_keys::account_key;
 use super::users as user_rows;
 use crate::domain::id::UserId;
 use crate::domain::user::{Email, User};

@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Connection;
 use super::error::StoreError;
 use super::schema::{auth_events, auth_tokens, kept_forms, outbox, sessions, throttle_counters, users};
-use super::throttle::account_key;
+use super::throttle_keys::account_key;
 use super::times::moment;
 use crate::domain::id::UserId;
 use crate::domain::user::Email;

@@ -8,6 +8,7 @@
 //! A row is found by its key with `get_result`, never with `first`: that adds a `LIMIT` with a bound value, for which
 //! SQLite makes a new plan at every call, and a plan costs several times the read.
 
+pub mod addresses;
 mod answer;
 pub mod auth_tokens;
 pub mod backup;
@@ -17,6 +18,7 @@ mod checkpoints;
 mod connection;
 mod database;
 pub mod deletion;
+pub mod email_changes;
 mod error;
 pub mod event_follower;
 pub mod events;
@@ -26,8 +28,10 @@ pub mod kept_forms;
 pub mod mail_limits;
 mod migrations;
 pub mod nodes;
+pub mod notice_links;
 pub mod operator;
 pub mod outbox;
+pub mod pending_registrations;
 pub mod peppers;
 mod postgres;
 mod probe;
@@ -42,6 +46,7 @@ mod storage;
 mod swap;
 mod tables;
 pub mod throttle;
+mod throttle_keys;
 mod times;
 mod transaction;
 pub mod url;

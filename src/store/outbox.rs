@@ -18,6 +18,7 @@ use diesel::prelude::*;
 use time::{Duration, OffsetDateTime};
 
 use super::Connection;
+use super::addresses;
 use super::error::StoreError;
 use super::mail_limits;
 use super::postgres;
@@ -229,11 +230,14 @@ pub fn renew(connection: &mut Connection, lease: Lease, now: OffsetDateTime) -> 
     Ok(diesel::update(leased).set(outbox::leased_until.eq(until)).execute(connection)? == 1)
 }
 
-/// Deletes an e-mail that was sent, whoever has its lease by now.
+/// Deletes an e-mail that was sent, whoever has its lease by now, and notes that its address takes mail.
 ///
 /// # Errors
 /// If the database cannot write.
 pub fn delete_sent(connection: &mut Connection, id: i64) -> Result<(), StoreError> {
+    if let Some(recipient) = recipient(connection, id)? {
+        addresses::accepted(connection, &recipient)?;
+    }
     diesel::delete(outbox::table.find(id)).execute(connection)?;
     Ok(())
 }
@@ -260,11 +264,15 @@ pub fn reschedule(connection: &mut Connection, lease: Lease, due_at: OffsetDateT
     Ok(())
 }
 
-/// Gives an e-mail up that was refused for good: the reason stays for a month, and nothing of its body.
+/// Gives an e-mail up that was refused for good: the reason stays for a month, and nothing of its body. Its account knows
+/// that the address takes no mail until it takes some.
 ///
 /// # Errors
 /// If the database cannot write.
 pub fn give_up(connection: &mut Connection, id: i64, refusal: &str, now: OffsetDateTime) -> Result<(), StoreError> {
+    if let Some(recipient) = recipient(connection, id)? {
+        addresses::refused(connection, &recipient, now)?;
+    }
     let change = (
         outbox::refused_at.eq(seconds(now)),
         outbox::refusal.eq(refusal.chars().take(REFUSAL_LENGTH).collect::<String>()),
@@ -275,6 +283,10 @@ pub fn give_up(connection: &mut Connection, id: i64, refusal: &str, now: OffsetD
     );
     diesel::update(outbox::table.find(id)).set(change).execute(connection)?;
     Ok(())
+}
+
+fn recipient(connection: &mut Connection, id: i64) -> QueryResult<Option<String>> {
+    outbox::table.find(id).select(outbox::recipient).get_result(connection).optional()
 }
 
 /// Makes every waiting e-mail due at once: whoever starts the server may have put right what was wrong.

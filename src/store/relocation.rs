@@ -14,7 +14,8 @@ use super::error::StoreError;
 use super::migrations;
 use super::postgres::{Lock, lock};
 use super::schema::{
-    auth_events, auth_tokens, dropped_keys, kept_forms, outbox, peppers, sessions, signing_key, users,
+    auth_events, auth_tokens, dropped_keys, kept_forms, mail_limits, notice_links, outbox, pending_registrations,
+    peppers, sessions, signing_key, throttle_counters, users,
 };
 use crate::store::url::DatabaseUrl;
 
@@ -25,7 +26,7 @@ const PAGE: i64 = 1000;
 const LOCK_TIMEOUT: &str = "PRAGMA busy_timeout = 15000";
 
 /// The tables that are sealed: all that are copied. `changes` and `nodes` are of the processes on the old database.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 13] = [
     "users",
     "peppers",
     "sessions",
@@ -35,6 +36,10 @@ const TABLES: [&str; 9] = [
     "signing_key",
     "dropped_keys",
     "outbox",
+    "throttle_counters",
+    "mail_limits",
+    "pending_registrations",
+    "notice_links",
 ];
 
 /// How many rows were copied.
@@ -128,6 +133,7 @@ copied! { UserRow of users by id {
     theft_told_at: Option<i64>,
     previous_login_at: Option<i64>,
     time_zone: Option<String>,
+    email_refused_at: Option<i64>,
 } }
 
 copied! { PepperRow of peppers by id {
@@ -172,6 +178,47 @@ copied! { KeptFormRow of kept_forms by id {
     sent_at: Option<i64>,
     page: Vec<u8>,
     fields: Option<Vec<u8>>,
+} }
+
+copied! { PendingRegistrationRow of pending_registrations by token_hash {
+    token_hash: Vec<u8>,
+    email: String,
+    full_name: String,
+    password_hash: String,
+    browser_hash: Option<Vec<u8>>,
+    may_be_first: bool,
+    kept: bool,
+    created_at: i64,
+    expires_at: i64,
+    used_at: Option<i64>,
+    user_id: Option<i64>,
+} }
+
+copied! { NoticeLinkRow of notice_links by id {
+    id: i64,
+    token_hash: Vec<u8>,
+    user_id: i64,
+    email: Option<String>,
+    session_id: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+} }
+
+copied! { ThrottleRow of throttle_counters by key_hash {
+    key_hash: Vec<u8>,
+    account_hash: Option<Vec<u8>>,
+    tries: i64,
+    counted_at: i64,
+    expires_at: Option<i64>,
+} }
+
+copied! { MailLimitRow of mail_limits by recipient_hash {
+    recipient_hash: Vec<u8>,
+    first_at: i64,
+    second_at: i64,
+    third_at: i64,
+    fourth_at: i64,
+    fifth_at: i64,
 } }
 
 copied! { EventRow of auth_events by id {
@@ -276,6 +323,14 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     TokenRow::copy(file, server)?;
     // Whoever is signing in at this moment finds their form on the server.
     KeptFormRow::copy(file, server)?;
+    diesel::delete(pending_registrations::table).execute(server)?;
+    PendingRegistrationRow::copy(file, server)?;
+    NoticeLinkRow::copy(file, server)?;
+    // What was counted on a server that was started once says nothing of the accounts that arrive.
+    diesel::delete(throttle_counters::table).execute(server)?;
+    ThrottleRow::copy(file, server)?;
+    diesel::delete(mail_limits::table).execute(server)?;
+    MailLimitRow::copy(file, server)?;
     let events = EventRow::copy(file, server)?;
     diesel::delete(dropped_keys::table).execute(server)?;
     DroppedRow::copy(file, server)?;
@@ -283,7 +338,7 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     // An e-mail that is being sent from the file at this moment keeps its lease, so it is not sent from the server too.
     diesel::delete(outbox::table).execute(server)?;
     OutboxRow::copy(file, server)?;
-    for table in ["users", "auth_events", "outbox"] {
+    for table in ["users", "auth_events", "outbox", "notice_links"] {
         // The next number is the one after the highest, also where there is none yet.
         server.batch_execute(&format!(
             "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)"

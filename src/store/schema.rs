@@ -76,6 +76,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    notice_links (id) {
+        id -> BigInt,
+        token_hash -> Binary,
+        user_id -> BigInt,
+        email -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     outbox (id) {
         id -> BigInt,
         message_id -> Text,
@@ -91,6 +103,22 @@ diesel::table! {
         refusal -> Nullable<Text>,
         text -> Text,
         html -> Text,
+    }
+}
+
+diesel::table! {
+    pending_registrations (token_hash) {
+        token_hash -> Binary,
+        email -> Text,
+        full_name -> Text,
+        password_hash -> Text,
+        browser_hash -> Nullable<Binary>,
+        may_be_first -> Bool,
+        kept -> Bool,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        user_id -> Nullable<BigInt>,
     }
 }
 
@@ -179,12 +207,15 @@ diesel::table! {
         theft_told_at -> Nullable<BigInt>,
         previous_login_at -> Nullable<BigInt>,
         time_zone -> Nullable<Text>,
+        email_refused_at -> Nullable<BigInt>,
     }
 }
 
 diesel::joinable!(auth_events -> users (user_id));
 diesel::joinable!(auth_tokens -> users (user_id));
 diesel::joinable!(kept_forms -> users (user_id));
+diesel::joinable!(notice_links -> users (user_id));
+diesel::joinable!(pending_registrations -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     auth_events,
@@ -194,7 +225,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     kept_forms,
     mail_limits,
     nodes,
+    notice_links,
     outbox,
+    pending_registrations,
     peppers,
     retention_clock,
     sessions,

@@ -32,8 +32,8 @@ pub(super) fn missing(connection: &mut Connection) -> Result<Option<String>, Sto
 
 fn ask(connection: &mut Connection) -> Result<(), StoreError> {
     ask_for_each!(connection:
-        auth_events auth_tokens changes dropped_keys kept_forms nodes outbox peppers retention_clock sessions
-        sign_in_forms signing_key tolerated_migrations users
+        auth_events auth_tokens changes dropped_keys kept_forms mail_limits nodes notice_links outbox pending_registrations
+        peppers retention_clock sessions sign_in_forms signing_key throttle_counters tolerated_migrations users
     );
     Ok(())
 }

@@ -14,17 +14,17 @@
 use std::net::IpAddr;
 
 use diesel::prelude::*;
-use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use super::Connection;
 use super::error::StoreError;
 use super::schema::throttle_counters;
+use super::throttle_keys::{account_key, address_text, device_key, form_key, key};
 use super::times::{moment, seconds};
 use crate::domain::id::DeviceId;
 use crate::domain::throttle::{
-    Counted, Failures, Limit, SIGN_INS_BY_ADDRESS, SIGN_INS_OF_ALL, SignInTries, Verdict, Window, counted_address,
-    counted_by, judge_form, judge_sign_in, with_another,
+    Counted, Failures, Limit, SIGN_INS_BY_ADDRESS, SIGN_INS_OF_ALL, SignInTries, Verdict, Window, counted_by,
+    judge_form, judge_sign_in, with_another,
 };
 use crate::domain::user::Email;
 
@@ -165,24 +165,55 @@ pub fn succeeded(
     counted: Option<(&SignInKeys, CountedTry)>,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let account = account_key(email);
     if let Some(device) = device {
-        let key = device_key(&account, device);
-        insert_missing(connection, &key, now)?;
-        let known = (
-            throttle_counters::account_hash.eq(&account),
-            throttle_counters::tries.eq(0),
-            throttle_counters::counted_at.eq(seconds(now)),
-            throttle_counters::expires_at.eq(seconds(now + DEVICE_KEPT)),
-        );
-        diesel::update(throttle_counters::table.find(key)).set(known).execute(connection)?;
+        know(connection, email, device, now)?;
     }
-    reset(connection, &account, now)?;
+    reset(connection, &account_key(email), now)?;
     if let Some((keys, CountedTry { by: Counted::AsStranger, .. })) = counted {
         for key in keys.address.iter().chain([&keys.all]) {
             take_one(connection, key)?;
         }
     }
+    Ok(())
+}
+
+/// Tells whether a device has signed in to the account with an address within the last year.
+///
+/// # Errors
+/// If the database has no answer.
+pub fn knows(
+    connection: &mut Connection,
+    email: &Email,
+    device: DeviceId,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let row = throttle_counters::table.find(device_key(&account_key(email), device));
+    let live = row.filter(throttle_counters::expires_at.gt(seconds(now)));
+    let found: Option<Option<Vec<u8>>> =
+        live.select(throttle_counters::account_hash).get_result(connection).optional()?;
+    Ok(found.flatten().is_some())
+}
+
+/// Notes that a device belongs to the owner of the account with an address.
+///
+/// # Errors
+/// If the database cannot write.
+pub fn know(
+    connection: &mut Connection,
+    email: &Email,
+    device: DeviceId,
+    now: OffsetDateTime,
+) -> Result<(), StoreError> {
+    let account = account_key(email);
+    let key = device_key(&account, device);
+    insert_missing(connection, &key, now)?;
+    let known = (
+        throttle_counters::account_hash.eq(&account),
+        throttle_counters::tries.eq(0),
+        throttle_counters::counted_at.eq(seconds(now)),
+        throttle_counters::expires_at.eq(seconds(now + DEVICE_KEPT)),
+    );
+    diesel::update(throttle_counters::table.find(key)).set(known).execute(connection)?;
     Ok(())
 }
 
@@ -361,30 +392,4 @@ fn reset(connection: &mut Connection, account: &[u8], now: OffsetDateTime) -> Re
     let counted = throttle_counters::table.find(account).filter(throttle_counters::tries.gt(0));
     let nothing = (throttle_counters::tries.eq(0), throttle_counters::expires_at.eq(seconds(now + KEPT_AFTER_RESET)));
     Ok(diesel::update(counted).set(nothing).execute(connection)? == 1)
-}
-
-pub(super) fn account_key(email: &Email) -> Vec<u8> {
-    key("account", &[email.as_str().as_bytes()])
-}
-
-fn device_key(account: &[u8], device: DeviceId) -> Vec<u8> {
-    key("device", &[account, device.as_bytes()])
-}
-
-fn form_key(kind: &'static str, address: IpAddr) -> Vec<u8> {
-    key("form by address", &[kind.as_bytes(), address_text(address).as_bytes()])
-}
-
-fn address_text(address: IpAddr) -> String {
-    counted_address(address).to_string()
-}
-
-/// Returns what stands for something that is counted; no two parts run into each other.
-fn key(kind: &str, parts: &[&[u8]]) -> Vec<u8> {
-    let mut digest = Sha256::new_with_prefix(kind);
-    for part in parts {
-        digest.update([0]);
-        digest.update(part);
-    }
-    digest.finalize().to_vec()
 }

@@ -6,6 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use time::OffsetDateTime;
 
 use super::Connection;
+use super::addresses::is_reserved;
 use super::error::StoreError;
 use super::postgres::{Lock, lock};
 use super::schema::users;
@@ -54,7 +55,7 @@ impl TryFrom<UserRow> for User {
 pub enum Inserted {
     /// Here they are.
     User(User),
-    /// The address has an account.
+    /// The address has an account, or may come back to one.
     EmailTaken,
     /// There is no account yet, and this one was not to be the first.
     WouldBeFirst,
@@ -118,7 +119,11 @@ pub fn insert_as(
     );
     // A savepoint: on a server, a refused row would take the whole transaction with it.
     let inserted = connection.transaction(|connection| {
-        diesel::insert_into(users::table).values(row).returning(users::id).get_result::<i64>(connection)
+        let id = diesel::insert_into(users::table).values(row).returning(users::id).get_result::<i64>(connection)?;
+        if is_reserved(connection, email.as_str(), None, now)? {
+            return Err(Error::RollbackTransaction);
+        }
+        Ok(id)
     });
     match inserted {
         Ok(id) => Ok(Inserted::User(User {
@@ -131,7 +136,9 @@ pub fn insert_as(
             previous_login_at: None,
             time_zone: None,
         })),
-        Err(Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(Inserted::EmailTaken),
+        Err(Error::RollbackTransaction | Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
+            Ok(Inserted::EmailTaken)
+        }
         Err(error) => Err(error.into()),
     }
 }

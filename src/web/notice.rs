@@ -30,6 +30,22 @@ pub(crate) enum Notice {
     PasswordChanged,
     /// The account of whoever was signed in here is gone.
     AccountDeleted,
+    /// A link to confirm an address was sent again, if there was one to send.
+    LinkSentAgain,
+    /// An account was made by a mailed link, and its owner signed in.
+    EmailConfirmed,
+    /// An account was made by a mailed link, in a browser that is signed in to another.
+    AccountReady,
+    /// A link to confirm the new address is on its way.
+    ConfirmEmail,
+    /// The account keeps its address.
+    EmailChangeCancelled,
+    /// The account has the new address.
+    EmailChanged,
+    /// A change of address was undone by a mailed link.
+    EmailUndone,
+    /// A sign-in was ended by a mailed link.
+    SignInEnded,
 }
 
 impl Notice {
@@ -46,6 +62,14 @@ impl Notice {
             Self::FormOver => "form-".to_owned(),
             Self::PasswordChanged => "changed-".to_owned(),
             Self::AccountDeleted => "deleted-".to_owned(),
+            Self::LinkSentAgain => "link-".to_owned(),
+            Self::EmailConfirmed => "confirmed-".to_owned(),
+            Self::AccountReady => "account-".to_owned(),
+            Self::ConfirmEmail => "confirm-".to_owned(),
+            Self::EmailChangeCancelled => "cancelled-".to_owned(),
+            Self::EmailChanged => "email-".to_owned(),
+            Self::EmailUndone => "undone-".to_owned(),
+            Self::SignInEnded => "ended-".to_owned(),
         }
     }
 
@@ -65,6 +89,14 @@ impl Notice {
             ("form", "") => Some(Self::FormOver),
             ("changed", "") => Some(Self::PasswordChanged),
             ("deleted", "") => Some(Self::AccountDeleted),
+            ("link", "") => Some(Self::LinkSentAgain),
+            ("confirmed", "") => Some(Self::EmailConfirmed),
+            ("account", "") => Some(Self::AccountReady),
+            ("confirm", "") => Some(Self::ConfirmEmail),
+            ("cancelled", "") => Some(Self::EmailChangeCancelled),
+            ("email", "") => Some(Self::EmailChanged),
+            ("undone", "") => Some(Self::EmailUndone),
+            ("ended", "") => Some(Self::SignInEnded),
             _ => None,
         }
     }
@@ -114,6 +146,25 @@ impl Notice {
                 "Your password was changed. Every other device was signed out; you stay signed in here.".to_owned()
             }
             Self::AccountDeleted => "Your account was deleted.".to_owned(),
+            Self::LinkSentAgain => {
+                "If an account waits for that address to be confirmed, a new link is on its way.".to_owned()
+            }
+            Self::EmailConfirmed => "Your email address is confirmed. Welcome!".to_owned(),
+            Self::AccountReady => {
+                "The new account is ready. Sign out here to sign in to it, or use another browser.".to_owned()
+            }
+            Self::ConfirmEmail => {
+                "A link is on its way to the new address. Your address changes once you open it.".to_owned()
+            }
+            Self::EmailChangeCancelled => "Your email address stays as it is.".to_owned(),
+            Self::EmailChanged => "The email address was changed. From now on, sign in with the new one.".to_owned(),
+            Self::EmailUndone => {
+                "Your account has its address back, and every device was signed out. Now set a new password.".to_owned()
+            }
+            Self::SignInEnded => {
+                "That sign-in was ended. If it was not yours, somebody knows your password: set a new one now."
+                    .to_owned()
+            }
         }
     }
 }
@@ -138,6 +189,14 @@ mod tests {
             Notice::TimeZoneChanged,
             Notice::PasswordChanged,
             Notice::AccountDeleted,
+            Notice::LinkSentAgain,
+            Notice::EmailConfirmed,
+            Notice::AccountReady,
+            Notice::ConfirmEmail,
+            Notice::EmailChangeCancelled,
+            Notice::EmailChanged,
+            Notice::EmailUndone,
+            Notice::SignInEnded,
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
@@ -152,6 +211,7 @@ mod tests {
             "others-",
             "others-x",
             "theft-x",
+            "email-x",
             "password-",
             "password-x",
             "later-1",

@@ -63,6 +63,13 @@ pub static ROUTES: &[Route] = &[
     route("/register", "GET, HEAD, POST", Access::Public, |r| {
         r.route(read().to(handlers::registration)).route(web::post().to(handlers::register))
     }),
+    route("/register/check-mail", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::check_mail)).route(web::post().to(handlers::send_link_again))
+    }),
+    route("/verify-email", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::verify_email)).route(web::post().to(handlers::confirm_email))
+    }),
+    route("/verify-email/{token}", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::open_confirmation))),
     route("/password-reset", "GET, HEAD, POST", Access::Public, |r| {
         r.route(read().to(handlers::password_reset)).route(web::post().to(handlers::request_password_reset))
     }),
@@ -75,6 +82,14 @@ pub static ROUTES: &[Route] = &[
     route("/logout", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out))),
     route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),
     route("/devices", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::devices))),
+    route("/devices/end", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::end_device)).route(web::post().to(handlers::end_device_by_link))
+    }),
+    route("/devices/end/{token}", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::open_end_link))),
+    route("/email-undo", "GET, HEAD, POST", Access::Public, |r| {
+        r.route(read().to(handlers::email_undo)).route(web::post().to(handlers::undo_email_change))
+    }),
+    route("/email-undo/{token}", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::open_undo_link))),
     route("/devices/others/revoke", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::revoke_others))),
     route("/devices/{id}/revoke", "GET, HEAD, POST", Access::SignedIn, |r| {
         r.route(read().to(handlers::ask_to_revoke)).route(web::post().to(handlers::revoke))
@@ -86,6 +101,10 @@ pub static ROUTES: &[Route] = &[
     route("/account/data", "GET, HEAD", Access::RecentPassword, |r| r.route(read().to(handlers::my_data))),
     route("/account/delete", "GET, HEAD, POST", Access::RecentPassword, |r| {
         r.route(read().to(handlers::deletion)).route(web::post().to(handlers::delete_account))
+    }),
+    route("/account/email", "POST", Access::RecentPassword, |r| r.route(web::post().to(handlers::change_email))),
+    route("/account/email/cancel", "POST", Access::RecentPassword, |r| {
+        r.route(web::post().to(handlers::cancel_email_change))
     }),
     route("/account/time-zone", "POST", Access::RecentPassword, |r| {
         r.route(web::post().to(handlers::change_time_zone))

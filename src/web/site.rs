@@ -35,6 +35,8 @@ pub struct SiteParts {
     pub public_url: PublicUrl,
     /// Whether strangers may make an account.
     pub registration_open: bool,
+    /// Whether a new account waits until its address is confirmed, because mail reaches people.
+    pub confirms_addresses: bool,
     /// The token that the first account takes; none where whoever reaches this server is at its machine.
     pub first_account: Option<FirstAccountTokens>,
     /// Code points of a new password at least.
@@ -65,6 +67,7 @@ pub struct Site {
     pub(crate) public_url: PublicUrl,
     pub(crate) origin: HeaderValue,
     pub(crate) registration_open: bool,
+    pub(crate) confirms_addresses: bool,
     pub(crate) first_account: Option<FirstAccountTokens>,
     pub(crate) password_min_length: usize,
     pub(crate) trusted_proxies: TrustedProxies,
@@ -95,6 +98,7 @@ impl Site {
             public_url: parts.public_url,
             origin,
             registration_open: parts.registration_open,
+            confirms_addresses: parts.confirms_addresses,
             first_account: parts.first_account,
             password_min_length: parts.password_min_length,
             trusted_proxies: parts.trusted_proxies,

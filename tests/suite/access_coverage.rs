@@ -8,14 +8,21 @@ use crate::support::api::{ApiClient, refusal, refused};
 use crate::support::{Browser, TestApp};
 
 /// The paths that anybody may use; a new one is added here knowingly.
-const PUBLIC: [&str; 18] = [
+const PUBLIC: [&str; 25] = [
     "/",
     "/login",
     "/register",
+    "/register/check-mail",
+    "/verify-email",
+    "/verify-email/{token}",
     "/password-reset",
     "/password-reset/check-mail",
     "/password-reset/new",
     "/password-reset/{token}",
+    "/devices/end",
+    "/devices/end/{token}",
+    "/email-undo",
+    "/email-undo/{token}",
     "/switch-account",
     "/rescue/again",
     "/.well-known/change-password",

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -34,9 +35,17 @@ fn launch_in(folder: &Path) -> Launch {
 ///
 /// Each has an address of its own, since few mails an hour go to one.
 fn stolen(server: &Server) -> Client {
+    copied(registered(server))
+}
+
+fn registered(server: &Server) -> Client {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mut owner = Client::of(server);
     owner.register(&format!("ada{}", NEXT.fetch_add(1, Ordering::SeqCst)));
+    owner
+}
+
+fn copied(mut owner: Client) -> Client {
     let mut thief = owner.clone();
     thief.jar.remove(ACCESS);
     for _ in 0..2 {
@@ -49,6 +58,31 @@ fn stolen(server: &Server) -> Client {
 /// Begins a sign-in and has it found out that it was copied.
 fn steal(server: &Server) {
     assert!(!stolen(server).is_signed_in());
+}
+
+/// Accounts that were made while there was no mail server, so that no mail went out for them.
+struct Owners(Mutex<Vec<Client>>);
+
+impl Owners {
+    /// Makes so many, and starts the server that mail leaves by.
+    fn beside(launch: &Launch, count: usize) -> (Self, Server) {
+        let server = start(&launch.clone().without("SMTP_URL"));
+        let owners = (0..count).map(|_| registered(&server)).collect();
+        assert_eq!(server.stop().code(), Some(0));
+        (Self(Mutex::new(owners)), launch.start())
+    }
+
+    /// Returns a copy of a jar that is too old by now.
+    fn stolen(&self, server: &Server) -> Client {
+        let mut owner = self.0.lock().unwrap().pop().unwrap();
+        owner.address = server.address;
+        copied(owner)
+    }
+
+    /// Has a sign-in found out that was copied.
+    fn steal(&self, server: &Server) {
+        assert!(!self.stolen(server).is_signed_in());
+    }
 }
 
 fn start(launch: &Launch) -> Server {
@@ -110,8 +144,8 @@ fn a_kill_at_any_moment_loses_no_mail() {
 fn a_dead_mail_server_delays_no_page_and_gets_the_mail_when_it_is_back() {
     let (folder, port) = (empty_folder(), free_port());
     let launch = launch_in(folder.path()).set("SMTP_URL", &format!("smtp://127.0.0.1:{port}"));
-    let server = start(&launch);
-    let mut thief = stolen(&server);
+    let (owners, server) = Owners::beside(&launch, 1);
+    let mut thief = owners.stolen(&server);
     let stopwatch = Stopwatch::start();
     assert!(!thief.is_signed_in());
     assert!(stopwatch.elapsed() < Duration::from_secs(2), "{:?}", stopwatch.elapsed());
@@ -133,8 +167,8 @@ fn a_mail_server_that_never_answers_delays_neither_a_page_nor_the_end() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = empty_folder();
     let launch = launch_in(folder.path()).set("SMTP_URL", &format!("smtp://{}", silent.local_addr().unwrap()));
-    let server = start(&launch);
-    let mut thief = stolen(&server);
+    let (owners, server) = Owners::beside(&launch, 1);
+    let mut thief = owners.stolen(&server);
     let stopwatch = Stopwatch::start();
     assert!(!thief.is_signed_in());
     assert!(stopwatch.elapsed() < Duration::from_secs(2), "{:?}", stopwatch.elapsed());
@@ -152,13 +186,13 @@ fn a_mail_that_was_under_way_at_a_kill_is_sent_as_the_same_mail_and_one_that_was
     let double = SmtpDouble::start(&[Answer::Take, Answer::Hold, Answer::Take, Answer::Take]);
     let folder = empty_folder();
     let launch = launch_in(folder.path()).set("SMTP_URL", &format!("smtp://{}", double.address));
-    let server = start(&launch);
+    let (owners, server) = Owners::beside(&launch, 3);
     let next = || message_id(&double.heard.recv_timeout(DEADLINE).unwrap().message);
     let mut rows = Rows::of(folder.path());
-    steal(&server);
+    owners.steal(&server);
     let first = next();
     until_empty(&mut rows);
-    steal(&server);
+    owners.steal(&server);
     let second = next();
     server.kill();
     assert_eq!(rows.count("outbox"), 1);
@@ -171,7 +205,7 @@ fn a_mail_that_was_under_way_at_a_kill_is_sent_as_the_same_mail_and_one_that_was
     server.kill();
 
     let server = launch.start();
-    steal(&server);
+    owners.steal(&server);
     let third = next();
     assert!(third != first && third != second, "what the mail server took is not sent again");
     until_empty(&mut rows);
@@ -182,19 +216,19 @@ fn what_the_mail_server_puts_off_comes_soon_and_what_it_refuses_is_reported() {
     let double = SmtpDouble::start(&[Answer::Defer, Answer::Take, Answer::Refuse, Answer::Take]);
     let folder = empty_folder();
     let launch = launch_in(folder.path()).set("SMTP_URL", &format!("smtp://{}", double.address));
-    let server = start(&launch);
+    let (owners, server) = Owners::beside(&launch, 3);
     let mut rows = Rows::of(folder.path());
-    steal(&server);
+    owners.steal(&server);
     assert_eq!(double.heard.recv_timeout(DEADLINE).unwrap().message, "", "put off");
     assert_ne!(double.heard.recv_timeout(PROMISE).unwrap().message, "");
     until_empty(&mut rows);
-    steal(&server);
+    owners.steal(&server);
     assert_eq!(double.heard.recv_timeout(DEADLINE).unwrap().message, "", "refused");
     until("a refusal", || (rows.count("outbox WHERE refused_at IS NOT NULL") == 1).then_some(()));
     assert_eq!(rows.count("outbox WHERE text = '' AND html = ''"), 1);
     let doctor = launch.argument("doctor").finish();
     assert!(doctor.stdout.contains("ok    mail: none is waiting; 1 refused in the last month"), "{doctor:?}");
-    steal(&server);
+    owners.steal(&server);
     assert_ne!(double.heard.recv_timeout(DEADLINE).unwrap().message, "", "others go on");
 }
 
@@ -205,10 +239,11 @@ fn two_processes_on_one_database_send_each_mail_once() {
     let folder = empty_folder();
     let launch = launch_in(folder.path()).set("SMTP_URL", &format!("smtp://{}", double.address));
     let launch = launch.set("PUBLIC_URL", "http://localhost:8080");
-    let servers = [start(&launch), launch.clone().on_port(free_port()).start()];
+    let (owners, first) = Owners::beside(&launch, 2 * THEFTS);
+    let servers = [first, launch.clone().on_port(free_port()).start()];
     std::thread::scope(|scope| {
         for server in &servers {
-            scope.spawn(|| (0..THEFTS).for_each(|_| steal(server)));
+            scope.spawn(|| (0..THEFTS).for_each(|_| owners.steal(server)));
         }
     });
     until_empty(&mut Rows::of(folder.path()));

@@ -6,7 +6,7 @@ use console::Term;
 use zeroize::Zeroizing;
 
 use crate::accounts::{Added, NewAccount, add_account};
-use crate::app::{open_database, system_clock};
+use crate::app::{mail_templates, open_database, system_clock};
 use crate::cli::output::{Failure, say};
 use crate::config::Settings;
 use crate::domain::mail_token::RESET_LIFE;
@@ -37,11 +37,12 @@ pub(super) fn run(settings: &Settings, wanted: &Wanted<'_>) -> Result<(), Failur
         true => Some(password(settings.password_min_length)?),
         false => None,
     };
+    let texts = mail_templates(settings).map_err(|error| Failure::Usage(error.to_string()))?;
     let by_mail = password.is_none();
     let (database, _) = open_database(settings)?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
     let account = NewAccount { email: email.clone(), full_name, role, password };
-    match add_account(&database, &public_url, settings.bcrypt_cost, account, system_clock().now())? {
+    match add_account(&database, &public_url, &texts, settings.bcrypt_cost, account, system_clock().now())? {
         Added::User(user) => {
             say(&format!("Added {email} as number {}, with the role {}", user.id, user.role.as_str()))?;
             if by_mail { say_link(settings, &user) } else { Ok(()) }

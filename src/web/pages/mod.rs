@@ -2,14 +2,18 @@
 
 mod account;
 mod activity;
+mod check_mail;
 mod dashboard;
 mod devices;
+mod email_undo;
+mod end_device;
 mod error;
 mod home;
 mod kept_form;
 mod layout;
 mod login;
 mod logout;
+mod mail_link;
 mod new_password;
 mod password_reset;
 mod reauthenticate;
@@ -18,6 +22,7 @@ mod switch_account;
 mod theft_warning;
 mod throttled;
 mod token_details;
+mod verify_email;
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -36,12 +41,15 @@ use super::error::WebError;
 pub(crate) mod handlers {
     //! The handlers, as the route table names them.
     pub(crate) use super::account::{
-        change_name, change_password, change_time_zone, data as my_data, delete as delete_account, deletion,
-        get as account,
+        cancel_email_change, change_email, change_name, change_password, change_time_zone, data as my_data,
+        delete as delete_account, deletion, get as account,
     };
     pub(crate) use super::activity::get as activity;
+    pub(crate) use super::check_mail::{get as check_mail, post as send_link_again};
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};
+    pub(crate) use super::email_undo::{get as email_undo, link as open_undo_link, post as undo_email_change};
+    pub(crate) use super::end_device::{get as end_device, link as open_end_link, post as end_device_by_link};
     pub(crate) use super::home::{get as home, where_to_change_password};
     pub(crate) use super::kept_form::{again as send_form_again, get as kept_form};
     pub(crate) use super::login::{get as login, post as sign_in};
@@ -53,6 +61,7 @@ pub(crate) mod handlers {
     pub(crate) use super::switch_account::get as switch_account;
     pub(crate) use super::theft_warning::acknowledge as acknowledge_theft;
     pub(crate) use super::token_details::get as token_details;
+    pub(crate) use super::verify_email::{get as verify_email, link as open_confirmation, post as confirm_email};
 }
 
 /// What is wrong with a field of a form.
@@ -76,7 +85,7 @@ fn kept_hint(lifetimes: &Lifetimes) -> String {
     }
 }
 
-/// Keeps the address of a page of a reset from other sites; those with a form say in the page itself what their form needs.
+/// Keeps the address of a page behind a mailed link from other sites; those with a form say in the page itself what their form needs.
 ///
 /// Under `no-referrer` a browser would send the form as if from nowhere, `Origin: null`, and it would be refused (WHATWG
 /// Fetch, "append a request `Origin` header"). The address of the form's page holds no token any more, so `same-origin` in

@@ -18,11 +18,11 @@ use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 use crate::web::throttle;
 
-/// When every request for a link is answered: whether there was a mail to write takes some milliseconds more or less, and
+/// When every request for a mail is answered: whether there was a mail to write takes some milliseconds more or less, and
 /// nobody who counts them may learn from that which accounts exist.
 ///
 /// Long enough for every database that is well, too short to be felt as waiting. It holds no thread.
-const ANSWER_AFTER: Duration = Duration::from_millis(250);
+pub(super) const ANSWER_AFTER: Duration = Duration::from_millis(250);
 
 #[derive(Template)]
 #[template(path = "pages/password_reset.html")]

@@ -7,10 +7,11 @@ use askama::Template;
 use zeroize::Zeroizing;
 
 use super::layout::Layout;
-use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
+use super::{NO_EMAIL, Problem, check_mail, kept_hint, render, see_other, switch_account};
 use crate::accounts::{self, RegistrationOutcome};
 use crate::domain::id::{DeviceId, FormId};
 use crate::domain::password::Password;
+use crate::domain::password_quality::Weakness;
 use crate::domain::user::{Email, FullName, InvalidEmail};
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
@@ -107,22 +108,36 @@ pub(crate) async fn post(
             return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
         }
     };
+    if site.confirms_addresses {
+        return match check_mail::answer(&site, wish).await? {
+            Ok(response) => Ok(response),
+            Err(weakness) => weak_password(&request, &site, &auth, filled, weakness).await,
+        };
+    }
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => {
             let response = throttle::remember(&site, device, see_other("/dashboard"));
             Ok(AuthChange::SignedIn(tokens, None).attach(response))
         }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
-        RegistrationOutcome::WeakPassword(weakness) => {
-            let problems = vec![Problem { field: "password", message: weakness.to_string() }];
-            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
-        }
+        RegistrationOutcome::WeakPassword(weakness) => weak_password(&request, &site, &auth, filled, weakness).await,
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
             let problems = vec![Problem { field: "email", message }];
             page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
         }
     }
+}
+
+async fn weak_password(
+    request: &HttpRequest,
+    site: &Site,
+    auth: &RequestAuth,
+    filled: Filled<'_>,
+    weakness: Weakness,
+) -> Result<HttpResponse, WebError> {
+    let problems = vec![Problem { field: "password", message: weakness.to_string() }];
+    page(request, site, auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
 }
 
 fn refuse_closed(site: &Site) -> Result<(), WebError> {

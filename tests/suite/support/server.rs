@@ -90,6 +90,12 @@ impl Launch {
         self
     }
 
+    /// Takes a setting away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.settings.retain(|(set, _)| set != name);
+        self
+    }
+
     /// Lets the modes of files bind the program, where the tests run as root and no mode binds them.
     pub(crate) fn bound_by_modes(mut self) -> Self {
         self.bound_by_modes = true;

@@ -2,6 +2,7 @@
 
 mod data;
 mod delete;
+mod email;
 mod name;
 mod page;
 mod password;
@@ -9,6 +10,7 @@ mod time_zone;
 
 pub(crate) use data::get as data;
 pub(crate) use delete::{get as deletion, post as delete};
+pub(crate) use email::{cancel as cancel_email_change, post as change_email};
 pub(crate) use name::post as change_name;
 pub(crate) use page::get;
 pub(crate) use password::post as change_password;

@@ -30,7 +30,7 @@ pub(crate) async fn post(
         Err(error) => {
             let problems = vec![Problem { field: "full_name", message: error.to_string() }];
             let filled = Filled { full_name: Some(typed), problems, ..Filled::default() };
-            page(&site, &auth, &user, StatusCode::UNPROCESSABLE_ENTITY, filled)
+            page(&site, &auth, &user, StatusCode::UNPROCESSABLE_ENTITY, filled).await
         }
     }
 }

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
+use crate::accounts::{self, EmailStanding};
 use crate::display::time::DisplayTime;
 use crate::domain::time_zone::TimeZone;
 use crate::web::error::WebError;
@@ -23,6 +24,8 @@ struct AccountPage<'a> {
     form_token: &'a str,
     full_name: &'a str,
     email: &'a str,
+    new_email: &'a str,
+    standing: EmailStanding,
     zones: Vec<ZoneOption>,
     clock: DisplayTime,
     minimum: usize,
@@ -50,6 +53,8 @@ fn zone_options(standing: Option<TimeZone>) -> Vec<ZoneOption> {
 pub(super) struct Filled<'a> {
     /// The name that was typed.
     pub(super) full_name: Option<&'a str>,
+    /// The new address that was typed.
+    pub(super) email: Option<&'a str>,
     /// What is wrong, each beside its field and in the summary.
     pub(super) problems: Vec<Problem>,
     /// What is wrong with no field in particular.
@@ -60,11 +65,11 @@ pub(super) struct Filled<'a> {
 
 /// `GET /account`.
 pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: RecentUser) -> Result<HttpResponse, WebError> {
-    page(&site, &auth, &user, StatusCode::OK, Filled::default())
+    page(&site, &auth, &user, StatusCode::OK, Filled::default()).await
 }
 
 /// Renders the page, with the form that came back filled in.
-pub(super) fn page(
+pub(super) async fn page(
     site: &Site,
     auth: &RequestAuth,
     user: &CurrentUser,
@@ -77,6 +82,8 @@ pub(super) fn page(
         form_token: site.form_token_of(user.identity()),
         full_name: filled.full_name.unwrap_or(&user.user().full_name),
         email: &user.user().email,
+        new_email: filled.email.unwrap_or_default(),
+        standing: accounts::email_standing(&site.sessions, user.identity()).await?,
         zones: zone_options(zone),
         clock: DisplayTime::in_zone(auth.now(), auth.now(), zone),
         minimum: site.password_min_length,

@@ -41,7 +41,7 @@ pub(crate) async fn post(
             let current = current.err().map(|error| ("current_password", error.to_string()));
             let chosen = chosen.err().map(|error| ("password", error.to_string()));
             let problems = current.into_iter().chain(chosen);
-            return invalid(problems.map(|(field, message)| Problem { field, message }).collect());
+            return invalid(problems.map(|(field, message)| Problem { field, message }).collect()).await;
         }
     };
     let (presented, device) = (site.jar.presented(request.headers()), throttle::device(&request, &site, &auth)?);
@@ -51,12 +51,12 @@ pub(crate) async fn post(
             let response = throttle::remember(&site, device, see_other("/account"));
             Ok(AuthChange::Renewed(tokens, Some(Notice::PasswordChanged)).attach(response))
         }
-        PasswordChangeOutcome::Refused => invalid(problem("current_password", REFUSED.to_owned())),
-        PasswordChangeOutcome::WeakPassword(weakness) => invalid(problem("password", weakness.to_string())),
+        PasswordChangeOutcome::Refused => invalid(problem("current_password", REFUSED.to_owned())).await,
+        PasswordChangeOutcome::WeakPassword(weakness) => invalid(problem("password", weakness.to_string())).await,
         PasswordChangeOutcome::Throttled(throttled) => {
             let Refusal { status, words, at } = Refusal::of(throttled, auth.now());
             let filled = Filled { failure: Some(words), again: at, ..Filled::default() };
-            Ok(retry_after(throttled, page(&site, &auth, &user, status, filled)?))
+            Ok(retry_after(throttled, page(&site, &auth, &user, status, filled).await?))
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn post(
         }
         Err(error) => {
             let problems = vec![Problem { field: "time_zone", message: error.to_string() }];
-            page(&site, &auth, &user, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..Filled::default() })
+            page(&site, &auth, &user, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..Filled::default() }).await
         }
     }
 }
