@@ -52,6 +52,7 @@ mod lockout;
 mod logs;
 mod losses;
 mod mail_relay;
+mod mail_server;
 mod mail_templates;
 mod manual;
 mod model;

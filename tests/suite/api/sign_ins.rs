@@ -60,7 +60,12 @@ async fn a_sign_in_by_the_api_is_a_sign_in_like_any() {
     assert_eq!(names, ["created_at", "current", "expires_at", "id"]);
     let other = sessions.iter().find(|session| session["current"] == false).unwrap();
     assert_eq!(other["id"], browser.session());
-    assert_eq!(app.rows().number("SELECT count(*) FROM throttle_counters WHERE account_hash IS NOT NULL"), 1);
+    let known = "SELECT count(*) FROM throttle_counters WHERE account_hash IS NOT NULL";
+    assert_eq!(app.rows().number(known), 2, "the browser, and the program by its address and name");
+    let told = |app: &TestApp| app.mail().iter().filter(|mail| mail.text.contains("192.0.2.7")).count();
+    assert_eq!(told(&app), 1, "as any new device");
+    ApiClient::signed_in(&app).await;
+    assert_eq!((app.rows().number(known), told(&app)), (2, 1), "once");
 }
 
 #[actix_web::test]

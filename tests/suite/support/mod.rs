@@ -17,6 +17,7 @@ pub(crate) mod firefox;
 pub(crate) mod guesses;
 pub(crate) mod kept;
 pub(crate) mod links;
+pub(crate) mod mail_server;
 pub(crate) mod outbox_row;
 pub(crate) mod patience;
 pub(crate) mod pgbouncer;
