@@ -35,6 +35,10 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())).execute(
         "INSERT INTO outbox (message_id, recipient, subject, created_at, expires_at, refused_at, refusal, text, html) \
          VALUES ('a1', 'ada@example.org', 'Refused', 1, 1, 1, '550 nobody here', '', ''); \
+         INSERT INTO mail_limits (recipient_hash, fifth_at) VALUES (zeroblob(32), 1); \
+         INSERT INTO pending_registrations \
+         (token_hash, email, full_name, password_hash, may_be_first, kept, created_at, expires_at) \
+         VALUES (zeroblob(32), 'bob@example.org', 'Bob', 'x', FALSE, TRUE, 1, 1); \
          INSERT INTO kept_forms (id, user_id, created_at, expires_at, page, fields) \
          VALUES (x'00112233445566778899aabbccddeeff', 1, 1, 601, x'01', x'02')",
     );
@@ -66,6 +70,11 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers", "outbox", "kept_forms"] {
         assert_eq!(file.count(table), rows.count(table), "{table}");
     }
+    for table in ["throttle_counters", "mail_limits", "pending_registrations", "notice_links"] {
+        assert!(file.count(table) > 0 && file.count(table) == rows.count(table), "{table}");
+    }
+    let known = "SELECT count(*) FROM throttle_counters WHERE account_hash IS NOT NULL";
+    assert_eq!((file.number(known), rows.number(known)), (5, 5), "each device is known there too");
     let generations = "SELECT CAST(sum(generation) AS BIGINT) FROM sessions";
     assert_eq!(file.number(generations), rows.number(generations));
 
