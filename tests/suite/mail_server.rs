@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use perennial::domain::clock::Clock;
-
 use crate::support::Rows;
 use crate::support::client::{Client, PASSWORD};
 use crate::support::mail_server::MailServer;

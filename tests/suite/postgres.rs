@@ -120,12 +120,15 @@ fn the_command_line_works_on_a_server() {
     let fresh = run(&url, "doctor");
     assert_eq!((fresh.code(), fresh.stderr.as_str()), (Some(0), ""), "{fresh:?}");
     assert!(
-        fresh.stdout.contains("ok    database: PostgreSQL on 127.0.0.1, commands is sound; 8 migrations"),
+        fresh.stdout.contains(&format!(
+            "ok    database: PostgreSQL on 127.0.0.1, commands is sound; {} migrations",
+            migrations().len()
+        )),
         "{fresh:?}"
     );
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
     assert_eq!(Rows::at(&url).number(tables), 0, "doctor changes nothing");
-    let applied = (1..=8).map(|number| format!("Applied 2026112100000{number}\n")).collect::<String>();
+    let applied = migrations().iter().map(|version| format!("Applied {version}\n")).collect::<String>();
     assert_eq!(run(&url, "migrate").stdout, applied);
     assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
     assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));
