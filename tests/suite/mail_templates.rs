@@ -29,7 +29,7 @@ fn a_text_that_cannot_be_used_stops_the_start_by_one_line_that_names_it() {
         ("password_reset_requested.txt", "Subject: x\n\n{{ at.words }}", "password_reset_requested.txt names at.words"),
         ("new_device.txt", "Hello,\n", "new_device.txt does not begin with a line \"Subject: …\""),
         ("new_device.txt", "Subject: \n\nHello,\n", "new_device.txt does not begin with a line"),
-        ("new_devices.txt", "Subject: x\n\n", "new_devices.txt is no mail's; there are account_locked, "),
+        ("new_devices.txt", "Subject: x\n\n", "new_devices.txt is no mail's; there are account_deleted, "),
         ("account_locked.html", "{{ wait + 1 }}", "account_locked.html"),
     ] {
         let finished = refused(name, text);
