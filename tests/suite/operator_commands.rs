@@ -1,14 +1,23 @@
 //! `perennial user`: what whoever runs the site does beside a server that runs.
 
 use std::process::{Command, Stdio};
+use std::thread;
 
+use diesel::Connection as _;
+use perennial::accounts::{Administered, give_role};
+use perennial::domain::event::Event;
+use perennial::domain::id::UserId;
+use perennial::domain::user::Role;
+use perennial::store::{Connection, Database, StoreError};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::support::client::{Client, PASSWORD, REFRESH};
 use crate::support::commands::{
     add, by_command, done, is_signed_out_soon, json, refused, run, server_with_admin, signed_in_again,
 };
 use crate::support::patience::until;
+use crate::support::postgres::Postgres;
 use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{Rows, on_postgres};
 
@@ -268,4 +277,34 @@ fn a_reader_that_has_enough_is_no_failure() {
         let output = command.stdin(Stdio::null()).stdout(writer).output().unwrap();
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]), "{line}");
     }
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn whoever_demotes_an_administrator_waits_for_whoever_else_does() {
+    let server = Postgres::start();
+    let url = server.database("admins");
+    let (database, _) = Database::open(&url.parse().unwrap()).unwrap();
+    let mut rows = Rows::at(&url);
+    rows.execute(
+        "INSERT INTO users (id, email, full_name, password_hash, role, created_at) \
+         VALUES (1, 'a', 'A', '', 'admin', 0), (2, 'b', 'B', '', 'admin', 0)",
+    );
+    let now = OffsetDateTime::UNIX_EPOCH;
+    let demote = move |connection: &mut Connection, user: i64| {
+        let user = UserId(user);
+        give_role(connection, user, &Role::USER, |kind| Event::of_command(kind, Some(user), now))
+    };
+    let mut first = database.connect().unwrap();
+    let other = database.clone();
+    let second = first.transaction(|connection| {
+        assert!(matches!(demote(connection, 1)?, Administered::Done { .. }));
+        let second = thread::spawn(move || other.write_blocking(move |connection| demote(connection, 2)));
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        until("somebody who waits", || (rows.number(waiting) == 1).then_some(()));
+        Ok::<_, StoreError>(second)
+    });
+    let second = second.unwrap().join().unwrap().unwrap();
+    assert!(matches!(second, Administered::LastAdmin(_)), "{second:?}");
+    assert_eq!(Rows::at(&url).number("SELECT count(*) FROM users WHERE role = 'admin'"), 1);
 }
