@@ -375,6 +375,7 @@ fn sign_in(now: OffsetDateTime, number: u64) -> (Session, Browser) {
         last_seen_at: end_of_minute(now),
         expires_at: LIFETIMES.sign_in_ends(now, true),
         kept: true,
+        shared_computer: false,
         revoked: None,
         user_agent: String::new(),
         address: String::new(),

@@ -194,6 +194,7 @@ pub(crate) fn new_session(number: u64, now: OffsetDateTime, kept: bool, people: 
         last_seen_at: now,
         expires_at: now + if kept { Duration::days(30) } else { Duration::days(1) },
         kept,
+        shared_computer: false,
         revoked: None,
         user_agent: USER_AGENT.to_owned(),
         address: address(&mut random),

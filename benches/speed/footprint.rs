@@ -138,6 +138,7 @@ fn session(number: u128, user_id: perennial::domain::id::UserId, now: OffsetDate
         last_seen_at: now,
         expires_at: now + time::Duration::days(30),
         kept: true,
+        shared_computer: false,
         revoked: None,
         user_agent: client::USER_AGENT.to_owned(),
         address: "127.0.0.1".to_owned(),

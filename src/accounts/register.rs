@@ -56,8 +56,9 @@ pub async fn register(
     client: &Client,
 ) -> Result<RegistrationOutcome, SessionError> {
     let Registration { full_name, email, password, may_be_first, keep, form, device } = wish;
-    let (device, audience) = (Some(device), Audience::Pages);
-    let again = SignIn { email: Some(email.clone()), password: password.clone(), keep, form, device, audience };
+    let (device, audience, shared_computer) = (Some(device), Audience::Pages, false);
+    let (email_again, password_again) = (Some(email.clone()), password.clone());
+    let again = SignIn { email: email_again, password: password_again, keep, shared_computer, form, device, audience };
     let hash = match sessions.hash_chosen_password(password, full_name.as_str(), email.as_str()).await? {
         Ok(hash) => hash,
         Err(weakness) => return Ok(RegistrationOutcome::WeakPassword(weakness)),

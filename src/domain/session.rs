@@ -24,6 +24,10 @@ pub struct Lifetimes {
 /// down some seconds later, so a sign-in that ended to the second would at times end early.
 const IDLE_MARGIN: Duration = Duration::minutes(2);
 
+/// How long a sign-in on a shared computer may be unused: whoever walks away from one forgets to sign out, and half an hour
+/// is the longest that OWASP's Session Management Cheat Sheet ("Idle Timeout") allows an application of low risk.
+pub const SHARED_IDLE: Duration = Duration::minutes(30);
+
 impl Lifetimes {
     /// Returns the time around a rotation in which nothing rotates again and the replaced token still signs in.
     ///
@@ -52,10 +56,15 @@ impl Lifetimes {
         self.idle.max(self.browser_session).saturating_add(Duration::HOUR)
     }
 
-    /// Returns when an access token issued at `now` expires: never after its sign-in, and never so late that a kept
-    /// sign-in could idle away unnoticed behind it.
+    /// Returns the moment after which a sign-in on a shared computer must have been used to be alive at `now`.
+    pub fn shared_idle_since(&self, now: OffsetDateTime) -> OffsetDateTime {
+        now.saturating_sub(SHARED_IDLE).saturating_sub(IDLE_MARGIN)
+    }
+
+    /// Returns when an access token issued at `now` expires: never after its sign-in, and never so late that the sign-in
+    /// could idle away unnoticed behind it.
     pub fn access_expires(&self, now: OffsetDateTime, session: &Session) -> OffsetDateTime {
-        let life = if session.kept { self.access.min(self.idle) } else { self.access };
+        let life = session.idle_life(self).map_or(self.access, |idle| self.access.min(idle));
         (now + life).min(session.expires_at)
     }
 }
@@ -73,6 +82,8 @@ pub enum EndReason {
     Expired,
     /// It was not used for too long.
     Idle,
+    /// It was not used for half an hour, on a computer that others use too.
+    LeftAlone,
     /// A refresh token of it was used a second time: two parties held it.
     Replayed,
     /// Whoever runs the site ended it.
@@ -91,12 +102,13 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, for tests and for reading it back.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SignedOut,
         Self::SignedOutEverywhere,
         Self::RevokedOnAnotherDevice,
         Self::Expired,
         Self::Idle,
+        Self::LeftAlone,
         Self::Replayed,
         Self::RevokedByOperator,
         Self::Deactivated,
@@ -114,6 +126,7 @@ impl EndReason {
             Self::RevokedOnAnotherDevice => "revoked",
             Self::Expired => "expired",
             Self::Idle => "idle",
+            Self::LeftAlone => "left_alone",
             Self::Replayed => "replayed",
             Self::RevokedByOperator => "revoked_by_operator",
             Self::Deactivated => "deactivated",
@@ -164,6 +177,8 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
     /// Whether "keep me signed in" was checked.
     pub kept: bool,
+    /// Whether it was begun on a computer that others use too; it is not kept then, and may be unused for [`SHARED_IDLE`].
+    pub shared_computer: bool,
     /// Set once it was ended before its time; the row is then a tombstone.
     pub revoked: Option<Revocation>,
     /// The browser it was begun in, as it named itself.
@@ -183,16 +198,22 @@ impl Session {
             Some(revocation.because)
         } else if now >= self.expires_at {
             Some(EndReason::Expired)
-        } else if self.kept && now >= self.idle_end(lifetimes) {
-            Some(EndReason::Idle)
+        } else if self.idle_end(lifetimes).is_some_and(|end| now >= end) {
+            Some(if self.shared_computer { EndReason::LeftAlone } else { EndReason::Idle })
         } else {
             None
         }
     }
 
-    /// Returns when a kept sign-in ends that is not used any more: two minutes past its idle life.
-    pub fn idle_end(&self, lifetimes: &Lifetimes) -> OffsetDateTime {
-        self.last_seen_at.saturating_add(lifetimes.idle).saturating_add(IDLE_MARGIN)
+    /// Returns for how long the sign-in may be unused; nothing where that does not matter.
+    fn idle_life(&self, lifetimes: &Lifetimes) -> Option<Duration> {
+        if self.shared_computer { Some(SHARED_IDLE) } else { self.kept.then_some(lifetimes.idle) }
+    }
+
+    /// Returns when the sign-in ends if it is not used any more, if it does: two minutes past its idle life.
+    pub fn idle_end(&self, lifetimes: &Lifetimes) -> Option<OffsetDateTime> {
+        let life = self.idle_life(lifetimes)?;
+        Some(self.last_seen_at.saturating_add(life).saturating_add(IDLE_MARGIN))
     }
 
     /// Returns what `last_seen_at` becomes when the sign-in is used at `now`: the end of that minute, and never earlier
@@ -205,7 +226,7 @@ impl Session {
     pub fn end(&self, lifetimes: &Lifetimes, now: OffsetDateTime) -> OffsetDateTime {
         match (self.revoked, self.ended(lifetimes, now)) {
             (Some(revocation), _) => revocation.at,
-            (None, Some(EndReason::Idle)) => self.idle_end(lifetimes),
+            (None, Some(EndReason::Idle | EndReason::LeftAlone)) => self.idle_end(lifetimes).unwrap_or(self.expires_at),
             _ => self.expires_at,
         }
     }
@@ -247,6 +268,7 @@ mod tests {
             last_seen_at: NOW,
             expires_at: NOW + LIFETIMES.kept,
             kept: true,
+            shared_computer: false,
             revoked: None,
             user_agent: String::new(),
             address: String::new(),
@@ -293,19 +315,33 @@ mod tests {
     fn a_use_at_the_end_of_time_is_no_panic() {
         let row = Session { last_seen_at: datetime!(9999-12-31 23:59:59 UTC), ..session() };
         assert!(row.seen(row.last_seen_at) >= row.last_seen_at);
-        assert!(row.idle_end(&LIFETIMES) >= row.last_seen_at);
+        assert!(row.idle_end(&LIFETIMES) >= Some(row.last_seen_at));
     }
 
     #[test]
     fn idleness_is_found_two_minutes_late_and_never_early() {
         let row = session();
         let end = NOW + LIFETIMES.idle + Duration::minutes(2);
-        assert_eq!(row.idle_end(&LIFETIMES), end);
+        assert_eq!(row.idle_end(&LIFETIMES), Some(end));
         assert_eq!(row.ended(&LIFETIMES, end - Duration::SECOND), None);
         assert_eq!(row.ended(&LIFETIMES, end), Some(EndReason::Idle));
         assert_eq!(row.end(&LIFETIMES, end), end);
         let unkept = Session { kept: false, ..row };
         assert_eq!(unkept.ended(&LIFETIMES, end), None);
+    }
+
+    #[test]
+    fn a_shared_computer_is_left_alone_for_half_an_hour_at_most() {
+        let row = Session { kept: false, shared_computer: true, ..session() };
+        let end = NOW + Duration::minutes(32);
+        assert_eq!(row.idle_end(&LIFETIMES), Some(end));
+        assert_eq!(row.ended(&LIFETIMES, end - Duration::SECOND), None);
+        assert_eq!(row.ended(&LIFETIMES, end), Some(EndReason::LeftAlone));
+        assert_eq!(row.end(&LIFETIMES, end), end);
+        assert!(LIFETIMES.shared_idle_since(end) >= row.last_seen_at, "the store finds it as early");
+        assert!(LIFETIMES.shared_idle_since(end - Duration::SECOND) < row.last_seen_at);
+        let long = Lifetimes { access: Duration::hours(12), ..LIFETIMES };
+        assert_eq!(long.access_expires(NOW, &row), NOW + SHARED_IDLE, "no access token hides that it idles away");
     }
 
     #[test]

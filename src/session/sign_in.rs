@@ -31,6 +31,8 @@ pub struct SignIn {
     pub password: Password,
     /// Whether the session is to outlive the browser session.
     pub keep: bool,
+    /// Whether others use the computer too: then the session is not kept, whatever [`SignIn::keep`] says.
+    pub shared_computer: bool,
     /// The form that they sent: sent twice, it begins one session.
     pub form: Option<FormId>,
     /// The device that they are at: once they are in, it is known. A client that keeps no cookie names none.
@@ -69,7 +71,8 @@ impl Sessions {
         held: &Authenticated,
         client: &Client,
     ) -> Result<SignInOutcome, SessionError> {
-        let SignIn { email, password, keep, form, device, audience } = attempt;
+        let SignIn { email, password, keep, shared_computer, form, device, audience } = attempt;
+        let keep = keep && !shared_computer;
         let proven = match self.try_password(email, password, device, client).await? {
             PasswordOutcome::Right(proven) => proven,
             PasswordOutcome::Refused => return Ok(SignInOutcome::Refused),
@@ -77,7 +80,7 @@ impl Sessions {
         };
         let now = self.now();
         let replaced = self.opening(held, now).await?;
-        let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience);
+        let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience).on_shared_computer(shared_computer);
         let begun = draft.for_user(proven.user.id);
         let notice = self.new_device_notice(&proven.user, client, now)?;
         let password = ProvenPassword::clone(&proven);

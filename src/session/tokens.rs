@@ -49,6 +49,7 @@ pub struct Draft {
     now: OffsetDateTime,
     expires_at: OffsetDateTime,
     kept: bool,
+    shared_computer: bool,
     client: Client,
     read: Reading,
     audience: Audience,
@@ -72,6 +73,12 @@ impl Draft {
         Self { audience, ..self }
     }
 
+    /// Says whether others use the computer too; it is for a sign-in that is not kept.
+    #[must_use]
+    pub fn on_shared_computer(self, shared_computer: bool) -> Self {
+        Self { shared_computer, ..self }
+    }
+
     /// Makes the row and the first refresh token of `user`'s session.
     pub fn for_user(self, user: UserId) -> Begun {
         let session = Session {
@@ -86,6 +93,7 @@ impl Draft {
             last_seen_at: end_of_minute(self.now),
             expires_at: self.expires_at,
             kept: self.kept,
+            shared_computer: self.shared_computer,
             revoked: None,
             address: self.client.address_text(),
             user_agent: self.client.user_agent,
@@ -168,6 +176,7 @@ impl Sessions {
             now,
             expires_at: self.lifetimes().sign_in_ends(now, kept),
             kept,
+            shared_computer: false,
             client: client.clone(),
             read: self.reading(),
             audience: Audience::Pages,

@@ -154,6 +154,7 @@ copied! { SessionRow of sessions by id {
     last_seen_at: i64,
     expires_at: i64,
     kept: bool,
+    shared_computer: bool,
     revoked_at: Option<i64>,
     revoked_because: Option<String>,
     user_agent: String,

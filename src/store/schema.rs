@@ -156,6 +156,7 @@ diesel::table! {
         user_agent -> Text,
         address -> Text,
         welcomed_at -> Nullable<BigInt>,
+        shared_computer -> Bool,
     }
 }
 

@@ -201,7 +201,7 @@ async fn staying_signed_in_is_offered_and_checked_at_first() {
     let app = TestApp::start().await;
     for path in ["/login", "/register"] {
         let page = app.browser().get(path).await;
-        let hint = "Stays signed in for up to 30 days; ends after 14 days without a visit. Not on a shared computer.";
+        let hint = "Kept for 30 days, unless unused for 14 days. Not on a shared computer.";
         assert!(page.says("Keep me signed in</label>") && page.says(hint), "{path}");
         assert!(page.says("name=\"keep_signed_in\" type=\"checkbox\" value=\"on\" checked"), "{path}");
     }
@@ -210,8 +210,8 @@ async fn staying_signed_in_is_offered_and_checked_at_first() {
 #[actix_web::test]
 async fn how_long_one_stays_signed_in_is_said_as_it_is_set() {
     for (kept, idle, hint) in [
-        ("36h", "90m", "Stays signed in for up to 36 hours; ends after 90 minutes without a visit. Not on"),
-        ("7d", "7d", "Stays signed in for up to 7 days. Not on"),
+        ("36h", "90m", "Kept for 36 hours, unless unused for 90 minutes. Not on"),
+        ("7d", "7d", "Kept for 7 days. Not on"),
     ] {
         let app = TestApp::with(|arguments| {
             arguments.refresh_token_ttl = Some(kept.to_owned());

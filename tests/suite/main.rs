@@ -91,6 +91,7 @@ mod send_again;
 mod session_commands;
 mod settings_files;
 mod several_cookies;
+mod shared_computer;
 mod slow_answers;
 mod stopped;
 mod support;

@@ -11,13 +11,14 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 68] = [
+const SUBJECTS: [&str; 70] = [
     "access_coverage::",
     "account::",
     "account_data::",
     "account_deletion::",
     "account_password::",
     "acting::",
+    "activity::",
     "api::",
     "attacks_cookies::",
     "attacks_forms::",
@@ -70,6 +71,7 @@ const SUBJECTS: [&str; 68] = [
     "send_again::",
     "session_commands::",
     "several_cookies::",
+    "shared_computer::",
     "slow_answers::",
     "stopped::",
     "theft::",

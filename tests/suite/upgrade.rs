@@ -21,7 +21,12 @@ const CONTRACTION: &str = "\
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000002', '20991231000001');";
 
 /// The migrations that the version before lacks, by their numbers, the newest first, and how to take each back.
-const LACKING: [(&str, &str, &str); 6] = [
+const LACKING: [(&str, &str, &str); 7] = [
+    (
+        "20261121000009",
+        include_str!("../../migrations/sqlite/2026-11-21-000009_shared_computer/down.sql"),
+        include_str!("../../migrations/postgres/2026-11-21-000009_shared_computer/down.sql"),
+    ),
     (
         "20261121000008",
         include_str!("../../migrations/sqlite/2026-11-21-000008_kept_forms/down.sql"),

@@ -44,6 +44,7 @@ fn session() -> Session {
         last_seen_at: NOW - Duration::HOUR,
         expires_at: NOW + Duration::days(29),
         kept: true,
+        shared_computer: false,
         revoked: None,
         user_agent: "browser".to_owned(),
         address: "192.0.2.1".to_owned(),

@@ -36,11 +36,14 @@ pub fn list_sessions(
     limit: i64,
 ) -> Result<Vec<ListedSession>, StoreError> {
     let in_use = sessions::kept.eq(false).or(sessions::last_seen_at.gt(seconds(lifetimes.idle_since(now))));
+    let shared_since = seconds(lifetimes.shared_idle_since(now));
+    let not_left_alone = sessions::shared_computer.eq(false).or(sessions::last_seen_at.gt(shared_since));
     let live = sessions::table
         .inner_join(users::table)
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(seconds(now)))
         .filter(in_use)
+        .filter(not_left_alone)
         .order((sessions::last_seen_at.desc(), sessions::id))
         .limit(limit)
         .select((SessionRow::as_select(), users::email));
@@ -108,9 +111,11 @@ pub fn statistics(
     now: OffsetDateTime,
 ) -> Result<SessionStatistics, StoreError> {
     let live = format!(
-        "revoked_at IS NULL AND expires_at > {} AND (NOT kept OR last_seen_at > {})",
+        "revoked_at IS NULL AND expires_at > {} AND (NOT kept OR last_seen_at > {}) \
+         AND (NOT shared_computer OR last_seen_at > {})",
         seconds(now),
-        seconds(lifetimes.idle_since(now))
+        seconds(lifetimes.idle_since(now)),
+        seconds(lifetimes.shared_idle_since(now))
     );
     let count = |condition: &str| sql::<BigInt>(&format!("count(*) FILTER (WHERE {condition})"));
     let soon = format!("{live} AND expires_at <= {}", seconds(now + SOON));

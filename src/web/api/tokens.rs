@@ -67,8 +67,15 @@ pub(crate) async fn log_in(
     }
     let password = Password::entered(Zeroizing::new(password.into_owned()));
     let password = password.map_err(|error| invalid(&format!("{error}.")))?;
-    let attempt =
-        SignIn { email: email.parse().ok(), password, keep: true, form: None, device: None, audience: Audience::Api };
+    let attempt = SignIn {
+        email: email.parse().ok(),
+        password,
+        keep: true,
+        shared_computer: false,
+        form: None,
+        device: None,
+        audience: Audience::Api,
+    };
     match auth.site().sessions.sign_in(attempt, &Authenticated::default(), &client).await? {
         SignInOutcome::SignedIn { tokens, .. } => Ok(answer("You are signed in.", &tokens)),
         SignInOutcome::Refused => Err(Problem::new(ProblemKind::CredentialsRefused).into()),

@@ -10,11 +10,11 @@ use super::logout::signed_out;
 use super::{render, see_other};
 use crate::crypto::FormBinding;
 use crate::display::device::{device, kind};
-use crate::display::duration::spelled;
+use crate::display::duration::{exactly, spelled};
 use crate::display::place::place;
 use crate::display::time::{DisplayTime, more};
 use crate::domain::id::SessionId;
-use crate::domain::session::{Lifetimes, Session};
+use crate::domain::session::{Lifetimes, SHARED_IDLE, Session};
 use crate::session::RevokeOutcome;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
@@ -61,11 +61,12 @@ impl DeviceRow {
         let (now, times) = (auth.now(), auth.times());
         let left = (session.expires_at - now).max(Duration::ZERO);
         let whole = (session.expires_at - session.created_at).whole_seconds().max(1);
-        let kept_for = match session.kept {
-            true => format!("kept for {}", more(left)),
-            false => "until the browser closes".to_owned(),
+        let kept_for = match (session.kept, session.shared_computer) {
+            (true, _) => format!("kept for {}", more(left)),
+            (false, false) => "until the browser closes".to_owned(),
+            (false, true) => format!("shared computer, over after {} unused", exactly(SHARED_IDLE)),
         };
-        let idle_end = session.kept.then(|| session.idle_end(lifetimes)).filter(|end| *end < session.expires_at);
+        let idle_end = session.idle_end(lifetimes).filter(|end| *end < session.expires_at);
         Self {
             id: session.id.to_string(),
             icon: kind(&session.user_agent),

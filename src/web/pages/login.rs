@@ -11,7 +11,7 @@ use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::audience::Audience;
 use crate::domain::password::Password;
-use crate::domain::session::EndReason;
+use crate::domain::session::{EndReason, SHARED_IDLE};
 use crate::session::{Ended, SignIn, SignInOutcome, Throttled, Tombstone};
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
@@ -33,6 +33,8 @@ struct LoginPage<'a> {
     email: &'a str,
     keep_signed_in: bool,
     kept_hint: String,
+    shared_computer: bool,
+    shared_hint: String,
     next: &'a str,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
@@ -63,6 +65,7 @@ struct Again {
 struct Filled<'a> {
     email: &'a str,
     keep: bool,
+    shared_computer: bool,
     next: &'a str,
     problems: Vec<Problem>,
     failure: Option<&'a str>,
@@ -121,6 +124,7 @@ pub(crate) async fn post(
     let filled = Filled {
         email: form.get("email"),
         keep: form.is_checked("keep_signed_in"),
+        shared_computer: form.is_checked("shared_computer"),
         next: next.as_ref().map_or("", LocalPath::as_str),
         ..Filled::default()
     };
@@ -138,8 +142,15 @@ pub(crate) async fn post(
     };
     let form_id = auth.form().map(|form| form.id);
     let (email, device) = (filled.email.parse().ok(), throttle::device(&request, &site, &auth)?);
-    let attempt =
-        SignIn { email, password, keep: filled.keep, form: form_id, device: Some(device), audience: Audience::Pages };
+    let attempt = SignIn {
+        email,
+        password,
+        keep: filled.keep,
+        shared_computer: filled.shared_computer,
+        form: form_id,
+        device: Some(device),
+        audience: Audience::Pages,
+    };
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn { tokens, weakness } => {
             let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);
@@ -177,9 +188,12 @@ fn page(
     let page = LoginPage {
         form_token: site.form_tokens.token(auth.form_binding(request)?)?,
         layout: Layout::new(site, Some(auth), ""),
-        email: filled.email,
-        keep_signed_in: filled.keep,
+        // Whoever comes next to a shared computer need not see who was there before.
+        email: if filled.shared_computer { "" } else { filled.email },
+        keep_signed_in: filled.keep && !filled.shared_computer,
         kept_hint: kept_hint(site.sessions.lifetimes()),
+        shared_computer: filled.shared_computer,
+        shared_hint: format!("For this window only, and over after {} without use.", exactly(SHARED_IDLE)),
         next: filled.next,
         problems: filled.problems,
         failure: filled.failure,
@@ -210,6 +224,10 @@ fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNo
         EndReason::Idle => (
             "You were signed out after a long pause",
             format!("This device had not been used for {}. Sign in again to go on.", exactly(lifetimes.idle)),
+        ),
+        EndReason::LeftAlone => (
+            "You were signed out on this shared computer",
+            format!("It had not been used for {}. Sign in again to go on.", exactly(SHARED_IDLE)),
         ),
         EndReason::Replayed => (
             "This sign-in was ended to keep you safe",

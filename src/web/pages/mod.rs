@@ -79,9 +79,9 @@ fn kept_hint(lifetimes: &Lifetimes) -> String {
     let kept = exactly(lifetimes.kept);
     if lifetimes.idle < lifetimes.kept {
         let idle = exactly(lifetimes.idle);
-        format!("Stays signed in for up to {kept}; ends after {idle} without a visit. Not on a shared computer.")
+        format!("Kept for {kept}, unless unused for {idle}. Not on a shared computer.")
     } else {
-        format!("Stays signed in for up to {kept}. Not on a shared computer.")
+        format!("Kept for {kept}. Not on a shared computer.")
     }
 }
 

@@ -115,6 +115,7 @@ impl Row {
             last_seen_at: moment(self.last_seen_at),
             expires_at: moment(self.expires_at),
             kept: true,
+            shared_computer: false,
             revoked: self.revoked.map(|(at, because)| Revocation { at: moment(at), because }),
             user_agent: String::new(),
             address: String::new(),
