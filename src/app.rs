@@ -164,6 +164,7 @@ impl Application {
                     ClientAddressHeader::Forwarded => AddressHeader::Forwarded,
                 },
             },
+            site_name: settings.site_name.clone(),
             static_dir: settings.static_dir.clone(),
             debug_auth: settings.debug_auth,
             log_requests: settings.log_requests,

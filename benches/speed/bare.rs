@@ -79,13 +79,21 @@ struct LastEvent<'a> {
 }
 
 struct Layout<'a> {
+    site_name: &'a str,
     stylesheet: &'a str,
     icon: &'a str,
     nav: Option<Nav<'a>>,
     notice: Option<Banner<'a>>,
     ends_soon: Option<&'a DisplayTime>,
+    curtain: Option<Curtain<'a>>,
     theft: Option<TheftWarning<'a>>,
     here: &'a str,
+}
+
+struct Curtain<'a> {
+    end: &'a DisplayTime,
+    seconds: i64,
+    nonce: &'a str,
 }
 
 struct Banner<'a> {
@@ -221,11 +229,13 @@ fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address:
     let name = "Ada Lovelace";
     let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard" };
     let layout = Layout {
+        site_name: "Perennial",
         stylesheet: &ready.page.stylesheet,
         icon: &ready.page.icon,
         nav: Some(nav),
         notice: None,
         ends_soon: None,
+        curtain: None,
         theft: None,
         here: "",
     };

@@ -120,7 +120,7 @@ pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport),
 /// # Errors
 /// If the settings name no sender that the mail library takes.
 pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn Transport>, MailError> {
-    let sender = Sender::new(public_url.host(), settings.mail_from.clone())?;
+    let sender = Sender::new(public_url.host(), &settings.site_name, settings.mail_from.clone())?;
     Ok(match &settings.smtp_url {
         Some(url) => Arc::new(Smtp::new(url, sender)?),
         None => Arc::new(Folder::new(&settings.mail_dir, sender)),

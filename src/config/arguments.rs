@@ -89,6 +89,7 @@ arguments! {
     mail_from "MAIL_FROM" "MAILBOX": "Whom mail is from [default: Perennial, no-reply at the host of PUBLIC_URL]";
     mail_dir "MAIL_DIR" "FOLDER": "Where mail is written without SMTP_URL; made when first needed [default: mail]";
     mail_template_dir "MAIL_TEMPLATE_DIR" "FOLDER": "A folder whose files replace the texts of the mails; docs/mail.md says what they may hold [default: none]";
+    site_name "SITE_NAME" "NAME": "What pages and mails call the site [default: Perennial]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
     backup_every "BACKUP_EVERY" "DURATION": "How often the server backs a SQLite database up by itself [default: none]";
@@ -162,6 +163,7 @@ impl Arguments {
             mail_dir: read("MAIL_DIR", self.mail_dir.as_deref().unwrap_or("mail"), parse::folder_to_make)?,
             mail_template_dir: optional("MAIL_TEMPLATE_DIR", &self.mail_template_dir, parse::folder)?,
             static_dir: optional("STATIC_DIR", &self.static_dir, parse::folder)?,
+            site_name: read("SITE_NAME", self.site_name.as_deref().unwrap_or("Perennial"), parse::site_name)?,
             event_retention: read(
                 "EVENT_RETENTION",
                 self.event_retention.as_deref().unwrap_or("180d"),

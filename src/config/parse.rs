@@ -126,6 +126,20 @@ pub(super) fn folder(text: &str) -> Result<PathBuf, Takes> {
     if folder.is_dir() { Ok(folder) } else { Err("takes a folder that exists".to_owned()) }
 }
 
+/// Code points of a site's name at most: it stands beside the navigation, and before the address in a mail.
+const LONGEST_NAME: usize = 60;
+
+/// Reads what the site is called.
+pub(super) fn site_name(text: &str) -> Result<String, Takes> {
+    let name = text.trim();
+    let plain = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(is_deceptive);
+    if plain {
+        Ok(name.to_owned())
+    } else {
+        Err("takes a name of at most 60 characters, such as Example Ltd".to_owned())
+    }
+}
+
 /// Reads the path of a folder that may not be there yet.
 pub(super) fn folder_to_make(text: &str) -> Result<PathBuf, Takes> {
     let path = PathBuf::from(text);
@@ -135,6 +149,14 @@ pub(super) fn folder_to_make(text: &str) -> Result<PathBuf, Takes> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_site_has_a_name_that_can_be_read() {
+        assert_eq!(site_name(" Example Ltd "), Ok("Example Ltd".to_owned()));
+        for bad in ["", "  ", "a\nb", "a\u{202e}b", &"x".repeat(61)] {
+            assert!(site_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
     use super::*;
     use crate::config::settings::{LogFormat, Registration};
 

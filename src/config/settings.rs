@@ -47,6 +47,8 @@ pub struct Settings {
     pub mail_dir: PathBuf,
     /// A folder whose files replace the texts of the mails; none for those of the program.
     pub mail_template_dir: Option<PathBuf>,
+    /// What pages and mails call the site.
+    pub site_name: String,
     /// A folder whose files replace the embedded ones.
     pub static_dir: Option<PathBuf>,
     /// How long audit events are kept.

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
+use lettre::address::AddressError;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
@@ -10,9 +11,6 @@ use time::OffsetDateTime;
 
 use super::{MailError, OutgoingEmail};
 use crate::domain::client::is_deceptive;
-
-/// The name of the sender, unless `MAIL_FROM` gives another.
-const NAME: &str = "Perennial";
 
 /// The local part of the sender's address, unless `MAIL_FROM` gives another: nobody reads replies.
 const LOCAL_PART: &str = "no-reply";
@@ -27,13 +25,16 @@ pub struct Sender {
 impl Sender {
     /// Creates the sender of the server at `host`, a name or address as it appears in a URL.
     ///
-    /// Without `from`, mail comes from `Perennial <no-reply@host>`, or from `localhost` where `host` cannot be part of an
+    /// Without `from`, mail comes from the name of the site and `<no-reply@host>`, or from `localhost` where `host` cannot be part of an
     /// address: such a server writes files, or its mail server requires a `MAIL_FROM` anyway.
     ///
     /// # Errors
     /// If neither makes a valid address.
-    pub fn new(host: &str, from: Option<Mailbox>) -> Result<Self, MailError> {
-        let default = |host: &str| format!("{NAME} <{LOCAL_PART}@{host}>").parse::<Mailbox>();
+    pub fn new(host: &str, site_name: &str, from: Option<Mailbox>) -> Result<Self, MailError> {
+        let default = |host: &str| {
+            let address = Address::new(LOCAL_PART, host)?;
+            Ok::<_, AddressError>(Mailbox::new(Some(site_name.to_owned()), address))
+        };
         let from = match from {
             Some(from) => from,
             None => default(host).or_else(|_| default("localhost"))?,

@@ -23,7 +23,7 @@ const NOW: OffsetDateTime = datetime!(2026-11-21 8:30 UTC);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn sender() -> Sender {
-    Sender::new("example.org", None).unwrap()
+    Sender::new("example.org", "Perennial", None).unwrap()
 }
 
 fn email(subject: &str) -> Email {
@@ -124,7 +124,7 @@ fn nobody_writes_headers_of_their_own() {
 #[test]
 fn the_sender_is_the_settings_or_the_hosts() {
     let from = |host: &str, from: Option<&str>| {
-        let sender = Sender::new(host, from.map(|from| from.parse().unwrap())).unwrap();
+        let sender = Sender::new(host, "Perennial", from.map(|from| from.parse().unwrap())).unwrap();
         let bytes = sender.compose(&outgoing("a1", "x")).unwrap().formatted();
         let mail = parse_mail(&bytes).unwrap();
         (header(&mail, "From"), header(&mail, "Message-ID").split_once('@').unwrap().1.to_owned())

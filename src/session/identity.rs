@@ -25,6 +25,7 @@ pub struct Identity {
     session: SessionId,
     audience: Audience,
     kept: bool,
+    shared_computer: bool,
     access_issued_at: i64,
     access_expires_at: i64,
     authenticated_at: i64,
@@ -83,6 +84,7 @@ impl Identity {
             session: access.session,
             audience: access.audience,
             kept: session.kept,
+            shared_computer: session.shared_computer,
             access_issued_at: access.issued_at.unix_timestamp(),
             access_expires_at: access.expires_at.unix_timestamp(),
             authenticated_at: access.authenticated_at.unix_timestamp(),
@@ -165,6 +167,11 @@ impl Identity {
     /// Tells whether "keep me signed in" was checked.
     pub fn is_kept(&self) -> bool {
         self.kept
+    }
+
+    /// Tells whether others use the computer too.
+    pub fn is_on_shared_computer(&self) -> bool {
+        self.shared_computer
     }
 
     /// Returns when the session began.

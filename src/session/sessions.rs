@@ -19,7 +19,7 @@ use crate::domain::password::Password;
 use crate::domain::password_quality::{OwnWords, Weakness};
 use crate::domain::public_url::PublicUrl;
 use crate::domain::rotation::Circumstances;
-use crate::domain::session::Lifetimes;
+use crate::domain::session::{Lifetimes, Session};
 use crate::mail::MailTemplates;
 use crate::store::changes::Change;
 use crate::store::{Connection, Database, StoreError, nodes, sessions, users};
@@ -123,13 +123,12 @@ impl Sessions {
         Ok(self.parts.database.read(users::any).await?)
     }
 
-    /// Returns how often the refresh token of a session was replaced; 0 where its row is gone.
+    /// Returns the row of a session; nothing where it is gone.
     ///
     /// # Errors
     /// If the database has no answer.
-    pub async fn generation(&self, session: SessionId) -> Result<i64, SessionError> {
-        let row = self.parts.database.read(move |connection| sessions::find(connection, session)).await?;
-        Ok(row.map_or(0, |row| row.generation))
+    pub async fn row(&self, session: SessionId) -> Result<Option<Session>, SessionError> {
+        Ok(self.parts.database.read(move |connection| sessions::find(connection, session)).await?)
     }
 
     /// Returns where the rows are.

@@ -15,6 +15,7 @@ mod middleware;
 mod notice;
 mod pages;
 mod plain_answer;
+mod policy;
 mod request_auth;
 mod rescue;
 mod routes;

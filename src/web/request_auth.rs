@@ -3,18 +3,23 @@
 //! The middleware makes a [`RequestAuth`] on the way in and puts it into the request; handlers read it. A handler that
 //! changes it says so by an [`AuthChange`] in its answer, which the middleware turns into cookies on the way out.
 
+use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
 use super::cookies::FormCookie;
 use super::error::WebError;
 use super::notice::Notice;
+use super::policy::POLICY;
 use super::site::Site;
 use crate::crypto::{FormBinding, random_bytes};
 use crate::display::time::Times;
@@ -62,6 +67,8 @@ struct Inner {
     address: Option<IpAddr>,
     authenticated: Authenticated,
     form: Option<FormCookie>,
+    /// What lets the style element of this page in, once it has one.
+    nonce: OnceCell<String>,
 }
 
 /// The form cookie that a page of this request needs, where the browser brought none.
@@ -76,7 +83,7 @@ impl RequestAuth {
         authenticated: Authenticated,
         form: Option<FormCookie>,
     ) -> Self {
-        Self(Rc::new(Inner { site, now, address, authenticated, form }))
+        Self(Rc::new(Inner { site, now, address, authenticated, form, nonce: OnceCell::new() }))
     }
 
     /// Returns the state of the web floor, so that a handler that has this need not look for it.
@@ -117,6 +124,26 @@ impl RequestAuth {
     /// Returns what this page says once.
     pub(crate) fn notice(&self) -> Option<&Notice> {
         self.form().and_then(|form| form.notice.as_ref())
+    }
+
+    /// Returns the nonce of a style element, where a countdown of this page starts; the policy of its answer lets it in and
+    /// nothing else.
+    ///
+    /// Nothing where there are no random bytes: then the words stand still and are right.
+    pub(crate) fn style_nonce(&self) -> Option<&str> {
+        if self.0.nonce.get().is_none() {
+            let _ = self.0.nonce.set(STANDARD.encode(random_bytes::<16>().ok()?));
+        }
+        self.0.nonce.get().map(String::as_str)
+    }
+
+    /// Lets the style element of this page in, if it has one.
+    pub(crate) fn set_style_policy(&self, headers: &mut HeaderMap) {
+        let Some(nonce) = self.0.nonce.get() else { return };
+        let policy = POLICY.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
     }
 
     /// Returns what the forms of this page are bound to; a browser that has no form cookie yet gets one with the answer.

@@ -43,6 +43,8 @@ pub struct SiteParts {
     pub password_min_length: usize,
     /// Whose word on a client's address is believed.
     pub trusted_proxies: TrustedProxies,
+    /// What pages call the site.
+    pub site_name: String,
     /// A folder whose files replace the embedded ones.
     pub static_dir: Option<PathBuf>,
     /// Whether each decision on a request is logged.
@@ -71,6 +73,7 @@ pub struct Site {
     pub(crate) first_account: Option<FirstAccountTokens>,
     pub(crate) password_min_length: usize,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) site_name: Arc<str>,
     pub(crate) static_dir: Option<StaticFolder>,
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,
@@ -102,6 +105,7 @@ impl Site {
             first_account: parts.first_account,
             password_min_length: parts.password_min_length,
             trusted_proxies: parts.trusted_proxies,
+            site_name: parts.site_name.into(),
             static_dir,
             debug_auth: parts.debug_auth,
             log_requests: parts.log_requests,

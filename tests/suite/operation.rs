@@ -116,7 +116,7 @@ fn odd_settings_are_said_at_the_start_and_by_doctor() {
         ("TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0"),
         ("PUBLIC_URL", "http://sign-in.example.org"),
         ("ACESS_TOKEN_TTL", "5m"),
-        ("SITE_NAME", "Ours"),
+        ("DEVICE_BINDING", "Ours"),
     ];
     let launch = Launch::in_folder(folder.path()).on_port(free_port());
     let launch = odd.iter().fold(launch, |launch, (name, value)| launch.set(name, value));

@@ -40,6 +40,7 @@ async fn an_outage_shows_a_page_that_says_what_to_do() {
     let answer = browser.get("/dashboard").await;
     assert!(answer.says("Wait a few seconds and try again.") && answer.says("You&#39;re still signed in."));
     assert!(!answer.says("sessions") && !answer.says("no such table"));
+    assert!(answer.header("refresh") == "5" && answer.says("This page tries again by itself."));
 }
 
 #[actix_web::test]
@@ -48,7 +49,9 @@ async fn a_form_sent_during_an_outage_can_be_sent_again() {
     let browser = app.signed_in().await;
     let token = browser.token("/dashboard", "/logout").await;
     take_away(&app);
-    assert_unavailable(&browser.post("/logout", &[("form_token", &token)]).await, "sign-out");
+    let answer = browser.post("/logout", &[("form_token", &token)]).await;
+    assert_unavailable(&answer, "sign-out");
+    assert_eq!(answer.header("refresh"), "", "a form is not sent again by itself");
     bring_back(&app);
     assert!(browser.is_signed_in().await);
     assert_eq!(browser.post("/logout", &[("form_token", &token)]).await.status, StatusCode::SEE_OTHER);

@@ -193,6 +193,16 @@ async fn the_last_five_minutes_are_announced_on_every_page() {
 }
 
 #[actix_web::test]
+async fn pages_call_the_site_by_its_name() {
+    let app = TestApp::with(|settings| settings.site_name = Some("Grace & Co".to_owned())).await;
+    for (path, browser) in [("/login", app.browser()), ("/dashboard", app.signed_in().await)] {
+        let page = browser.get(path).await;
+        assert!(page.says(" – Grace &#38; Co</title>") && !page.says("Perennial"), "{path}: {}", page.body());
+        assert!(page.says("<span class=\"brand__name\">Grace &#38; Co</span>"), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_path_that_is_not_there_is_a_page_that_says_what_to_do() {
     let app = TestApp::start().await;
     for browser in [app.browser(), app.signed_in().await] {

@@ -1,17 +1,20 @@
 //! An error becomes a page: what happened, and what to do next; never how it happened inside.
 
 use actix_web::body::BoxBody;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use crate::display::duration::roughly;
-use crate::web::error::WebError;
+use crate::web::error::{RETRY_SECONDS, WebError};
 use crate::web::fault_log::lost_answer;
 use crate::web::pages::{ErrorPage, Layout, SendAgain};
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
+
+/// Makes a browser ask again after some seconds (WHATWG HTML, "`Refresh`"): the reader need do nothing.
+const REFRESH: HeaderName = HeaderName::from_static("refresh");
 
 /// The words of one error page.
 struct Words {
@@ -37,8 +40,12 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
     let again = response.extensions().get::<SendAgain>().cloned();
     let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
     let layout = Layout::new(site, auth.as_ref(), "");
+    // A form is sent again by a person, who then knows what became of it.
+    let reads = request.is_some_and(|request| request.method() == Method::GET);
+    let comes_back = status == StatusCode::SERVICE_UNAVAILABLE && reads;
     let page = ErrorPage {
         layout,
+        comes_back,
         title: words.title,
         what: &words.what,
         next: &words.next,
@@ -50,6 +57,12 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
     let body = page.render().unwrap_or_else(|_| words.what.clone());
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if comes_back {
+        response.headers_mut().insert(REFRESH, RETRY_SECONDS.into());
+    }
+    if let Some(auth) = &auth {
+        auth.set_style_policy(response.headers_mut());
+    }
     response
 }
 

@@ -7,7 +7,6 @@ mod same_origin;
 mod security_headers;
 
 pub(crate) use authenticate::Renewal;
-pub(crate) use security_headers::POLICY;
 
 use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
@@ -100,6 +99,7 @@ async fn handle(
             if let Some(sent) = sent.filter(|_| response.response().error().is_some()) {
                 Box::pin(rescue::rescue(&site, arrived.auth(), sent, response.response_mut())).await;
             }
+            arrived.auth().set_style_policy(response.headers_mut());
             let new_form = response.request().extensions().get::<NewFormCookie>().cloned();
             if owes_something(&arrived, new_form.as_ref(), response.response()) {
                 Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;

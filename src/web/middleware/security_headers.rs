@@ -5,14 +5,8 @@ use actix_web::http::header::{
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
+use crate::web::policy::POLICY;
 use crate::web::site::Site;
-
-/// What a page may load and do: its own styles and images and nothing else; no script has a source.
-///
-/// `connect-src` serves no page, since only scripts connect; it lets tools that audit a page (Lighthouse) read
-/// `robots.txt` from within it.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                                 form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Headers that say the same on every answer (OWASP HTTP Security Response Headers Cheat Sheet).
 const ALWAYS: [(HeaderName, HeaderValue); 5] = [

@@ -12,6 +12,8 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) title: &'a str,
     pub(crate) what: &'a str,
     pub(crate) next: &'a str,
+    /// Whether the browser asks again by itself.
+    pub(crate) comes_back: bool,
     pub(crate) link: Option<(&'a str, &'a str)>,
     pub(crate) reference: Option<&'a str>,
     pub(crate) again: Option<SendAgain>,

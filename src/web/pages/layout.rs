@@ -4,6 +4,8 @@ use time::Duration;
 
 use super::theft_warning::TheftWarning;
 use crate::display::time::DisplayTime;
+use crate::domain::session::SHARED_IDLE;
+use crate::session::Identity;
 use crate::web::notice::Notice;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
@@ -11,16 +13,46 @@ use crate::web::site::Site;
 /// How long before its end a sign-in is announced to end, on every page.
 const ENDS_SOON: Duration = Duration::minutes(5);
 
+/// How long a page may be left open: one whose sign-in ends within that time is covered then.
+const LEFT_OPEN: Duration = Duration::days(1);
+
 /// The frame of a page.
 pub(crate) struct Layout<'a> {
+    pub(crate) site_name: &'a str,
     pub(crate) stylesheet: &'a str,
     pub(crate) icon: &'a str,
     pub(crate) nav: Option<Nav<'a>>,
     pub(crate) notice: Option<Banner>,
     pub(crate) ends_soon: Option<DisplayTime>,
+    pub(crate) curtain: Option<Curtain<'a>>,
     pub(crate) theft: Option<TheftWarning>,
     /// Where a button of the frame leads back to: this page.
     pub(crate) here: String,
+}
+
+/// What covers a private page that is still open when its sign-in is over.
+pub(crate) struct Curtain<'a> {
+    /// When that is.
+    pub(crate) end: DisplayTime,
+    /// In how many seconds.
+    pub(crate) seconds: i64,
+    /// What lets the style element in that says so.
+    pub(crate) nonce: &'a str,
+}
+
+impl<'a> Curtain<'a> {
+    /// Draws the curtain at the end of a sign-in, or where it idles away before on a computer that others use too.
+    fn new(auth: &'a RequestAuth, identity: &Identity) -> Option<Self> {
+        let now = auth.now();
+        let left_alone = identity.is_on_shared_computer().then(|| now + SHARED_IDLE);
+        let end = left_alone.map_or(identity.expires_at(), |idle| idle.min(identity.expires_at()));
+        let seconds = (end - now).whole_seconds();
+        if seconds > LEFT_OPEN.whole_seconds() {
+            return None;
+        }
+        // A countdown from nought would not run.
+        Some(Self { end: auth.times().end(end), seconds: seconds.max(1), nonce: auth.style_nonce()? })
+    }
 }
 
 /// What a page says once.
@@ -57,15 +89,18 @@ impl<'a> Layout<'a> {
             let (end, now) = (identity.expires_at(), auth.now());
             (end.unix_timestamp() - now.unix_timestamp() <= ENDS_SOON.whole_seconds()).then(|| auth.times().end(end))
         });
+        let curtain = auth.zip(identity).and_then(|(auth, identity)| Curtain::new(auth, identity));
         let theft =
             auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, &auth.times())));
-        let asked_back = ends_soon.is_some() || theft.is_some();
+        let asked_back = ends_soon.is_some() || theft.is_some() || curtain.is_some();
         Self {
+            site_name: &site.site_name,
             stylesheet: site.assets.stylesheet(),
             icon: site.assets.icon(),
             nav,
             notice: auth.and_then(RequestAuth::notice).map(Banner::new),
             ends_soon,
+            curtain,
             theft,
             here: if asked_back { format!("/{current}") } else { String::new() },
         }

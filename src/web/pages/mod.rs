@@ -11,6 +11,7 @@ mod error;
 mod home;
 mod kept_form;
 mod layout;
+mod life;
 mod login;
 mod logout;
 mod mail_link;

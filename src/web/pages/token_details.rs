@@ -1,20 +1,17 @@
 //! `/token-details`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use super::layout::Layout;
+use super::life::Life;
 use super::render;
-use crate::crypto::random_bytes;
 use crate::display::duration::countdown;
 use crate::display::time::DisplayTime;
 use crate::web::error::WebError;
 use crate::web::extract::CurrentUser;
-use crate::web::middleware::{POLICY, Renewal};
+use crate::web::middleware::Renewal;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
@@ -22,6 +19,7 @@ use crate::web::site::Site;
 #[template(path = "pages/token_details.html")]
 struct TokenDetailsPage<'a> {
     layout: Layout<'a>,
+    life: Life,
     rows: Vec<TokenRow>,
     nonce: &'a str,
     remaining_seconds: i64,
@@ -51,10 +49,8 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, WebError> {
     let (now, times, identity) = (auth.now(), auth.times(), user.identity());
     let access = identity.access();
-    let generation = match Renewal::of(&request) {
-        Some(renewal) => renewal.generation,
-        None => site.sessions.generation(identity.session()).await?,
-    };
+    let session = site.sessions.row(identity.session()).await?.ok_or(WebError::NotFound)?;
+    let generation = Renewal::of(&request).map_or(session.generation, |renewal| renewal.generation);
     let left = (access.expires_at - now).max(time::Duration::ZERO);
     let time = |at| TokenValue::Time(times.past(at));
     let end = |at| TokenValue::Time(times.end(at));
@@ -69,19 +65,13 @@ pub(crate) async fn get(
         TokenRow { name: "Generation", value: text(&generation) },
         TokenRow { name: "Sign-in Ends At", value: end(identity.expires_at()) },
     ];
-    let random = random_bytes::<16>().map_err(|error| WebError::Internal(Box::new(error)))?;
-    let nonce = STANDARD.encode(random);
     let page = TokenDetailsPage {
-        layout: Layout::new(&site, Some(&auth), "token-details"),
+        layout: Layout::new(&site, Some(&auth), "devices").at("/token-details"),
         rows,
-        nonce: &nonce,
+        nonce: auth.style_nonce().unwrap_or_default(),
+        life: Life::new(&session, generation, left, site.sessions.lifetimes(), &auth),
         remaining_seconds: left.whole_seconds(),
         remaining: countdown(left),
     };
-    let mut response = render(StatusCode::OK, &page)?;
-    // The countdown starts from a style element of this page alone; the nonce lets it in and nothing else.
-    let policy = POLICY.replace("style-src 'self'", &format!("style-src 'self' 'nonce-{nonce}'"));
-    let policy = HeaderValue::from_str(&policy).map_err(|error| WebError::Internal(Box::new(error)))?;
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
-    Ok(response)
+    render(StatusCode::OK, &page)
 }

@@ -177,7 +177,7 @@ fn a_start_tries_everything_that_waits() {
 fn a_commit_wakes_the_worker_and_the_mail_server_gets_the_mail() {
     let scene = Scene::new();
     let double = SmtpDouble::start(&[Answer::Take, Answer::Defer, Answer::Take]);
-    let sender = Sender::new("example.org", None).unwrap();
+    let sender = Sender::new("example.org", "Perennial", None).unwrap();
     let smtp = Smtp::new(&SecretString::from(format!("smtp://ada:hunter2@{}", double.address)), sender).unwrap();
     let parts = scene.parts(smtp);
     let database = parts.database.clone();
