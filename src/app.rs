@@ -141,6 +141,7 @@ impl Application {
             api_refresh_tokens: ApiRefreshTokens::new(keys, &key_state),
             first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),
+            site_name: settings.site_name.clone(),
             mail_templates,
             node,
         })?;

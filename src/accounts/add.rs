@@ -68,13 +68,14 @@ pub enum AddError {
 pub fn add_account(
     database: &Database,
     public_url: &PublicUrl,
+    site_name: &str,
     texts: &MailTemplates,
     bcrypt_cost: u32,
     account: NewAccount,
     now: OffsetDateTime,
 ) -> Result<Added, AddError> {
     let NewAccount { email, full_name, role, password } = account;
-    let own = OwnWords::new(full_name.as_str(), email.as_str(), public_url.host());
+    let own = OwnWords::new(full_name.as_str(), email.as_str(), site_name, public_url.host());
     if let Some(weakness) = password.as_ref().and_then(|password| weakness(password, &own)) {
         return Ok(Added::WeakPassword(weakness));
     }

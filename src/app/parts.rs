@@ -15,9 +15,6 @@ use crate::mail::{Folder, MailError, MailTemplates, Sender, Smtp, TemplateError,
 use crate::store::nodes::Overview;
 use crate::store::{Database, MigrationReport, StoreError};
 
-/// What mails call the site.
-const SITE_NAME: &str = "Perennial";
-
 /// The key file, in the working directory.
 pub const KEY_FILE: &str = "perennial.key";
 
@@ -132,7 +129,7 @@ pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn 
 /// # Errors
 /// The first text that cannot be used.
 pub fn mail_templates(settings: &Settings) -> Result<MailTemplates, TemplateError> {
-    MailTemplates::load(settings.mail_template_dir.as_deref(), SITE_NAME)
+    MailTemplates::load(settings.mail_template_dir.as_deref(), &settings.site_name)
 }
 
 /// Returns the machine's clock.

@@ -40,9 +40,6 @@ const SHORTEST_WORD: usize = 3;
 /// Guesses that what is left of a password must take where words of its owner's were taken out: six random characters.
 const GUESSES_BESIDE_OWN: u64 = 1_000_000;
 
-/// The name of the site, as pages have it.
-const SITE: &str = "Perennial";
-
 /// Why a password is too easy to guess; in words, to somebody who chooses one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
@@ -91,12 +88,12 @@ pub struct OwnWords {
 }
 
 impl OwnWords {
-    /// Collects the words of a name, an e-mail address and the host of the site.
-    pub fn new(full_name: &str, email: &str, host: &str) -> Self {
+    /// Collects the words of a name, an e-mail address, and the name and the host of the site.
+    pub fn new(full_name: &str, email: &str, site_name: &str, host: &str) -> Self {
         let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
-        let phrases: Vec<_> = [full_name, email, local, domain, host, SITE].map(str::to_lowercase).into();
+        let phrases: Vec<_> = [full_name, email, local, domain, host, site_name].map(str::to_lowercase).into();
         let parts =
-            [full_name, local, without_last_label(domain), without_last_label(host), SITE].map(str::to_lowercase);
+            [full_name, local, without_last_label(domain), without_last_label(host), site_name].map(str::to_lowercase);
         let split = parts.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
         let mut words: Vec<_> =
             split.map(str::to_owned).chain(parts.iter().map(|text| plain(text).to_string())).collect();
@@ -166,7 +163,8 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<Weakness> {
-        let own = OwnWords::new("Ada María Lovelace", "countess.ada@engine.example", "sign-in.example.org");
+        let own =
+            OwnWords::new("Ada María Lovelace", "countess.ada@engine.example", "Perennial", "sign-in.example.org");
         weakness(&Password::entered(text.to_owned()).unwrap(), &own)
     }
 
@@ -264,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_name_without_words_of_its_own_says_nothing_of_a_password() {
-        let own = OwnWords::new("X", "x@y.zz", "localhost");
+        let own = OwnWords::new("X", "x@y.zz", "Perennial", "localhost");
         let password = Password::entered("orchard lantern meadow".to_owned()).unwrap();
         assert_eq!(weakness(&password, &own), None);
     }

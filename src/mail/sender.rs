@@ -25,15 +25,16 @@ pub struct Sender {
 impl Sender {
     /// Creates the sender of the server at `host`, a name or address as it appears in a URL.
     ///
-    /// Without `from`, mail comes from the name of the site and `<no-reply@host>`, or from `localhost` where `host` cannot be part of an
-    /// address: such a server writes files, or its mail server requires a `MAIL_FROM` anyway.
+    /// Without `from`, mail comes from the name of the site and `<no-reply@host>`, or from `localhost` where `host` cannot be
+    /// part of an address: such a server writes files, or its mail server requires a `MAIL_FROM` anyway.
     ///
     /// # Errors
     /// If neither makes a valid address.
     pub fn new(host: &str, site_name: &str, from: Option<Mailbox>) -> Result<Self, MailError> {
         let default = |host: &str| {
-            let address = Address::new(LOCAL_PART, host)?;
-            Ok::<_, AddressError>(Mailbox::new(Some(site_name.to_owned()), address))
+            // As the header will be read again: an `Address` may hold a host in brackets that no header takes.
+            let mailbox: Mailbox = format!("{LOCAL_PART}@{host}").parse()?;
+            Ok::<_, AddressError>(Mailbox::new(Some(site_name.to_owned()), mailbox.email))
         };
         let from = match from {
             Some(from) => from,

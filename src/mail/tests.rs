@@ -123,13 +123,18 @@ fn nobody_writes_headers_of_their_own() {
 
 #[test]
 fn the_sender_is_the_settings_or_the_hosts() {
-    let from = |host: &str, from: Option<&str>| {
-        let sender = Sender::new(host, "Perennial", from.map(|from| from.parse().unwrap())).unwrap();
+    let named = |site_name: &str, host: &str, from: Option<&str>| {
+        let sender = Sender::new(host, site_name, from.map(|from| from.parse().unwrap())).unwrap();
         let bytes = sender.compose(&outgoing("a1", "x")).unwrap().formatted();
         let mail = parse_mail(&bytes).unwrap();
         (header(&mail, "From"), header(&mail, "Message-ID").split_once('@').unwrap().1.to_owned())
     };
+    let from = |host: &str, from: Option<&str>| named("Perennial", host, from);
     let pair = |from: &str, id: &str| (from.to_owned(), id.to_owned());
+    for site_name in ["Ada, \"L.\"", "Grüße & Söhne", "Example Ltd. <x@y.org>"] {
+        let (from, _) = named(site_name, "example.org", None);
+        assert_eq!(from.rsplit_once(' ').unwrap().1, "<no-reply@example.org>", "{from}");
+    }
     assert_eq!(from("localhost", None), pair("Perennial <no-reply@localhost>", "localhost>"));
     assert_eq!(from("192.0.2.1", None), pair("Perennial <no-reply@192.0.2.1>", "[192.0.2.1]>"));
     assert_eq!(from("[::1]", None), pair("Perennial <no-reply@localhost>", "[IPv6:::1]>"));

@@ -50,6 +50,8 @@ pub struct SessionsParts {
     pub first_secrets: FirstSecrets,
     /// The one origin, for links in mails.
     pub public_url: PublicUrl,
+    /// What the site is called: no password may be made of it.
+    pub site_name: String,
     /// What mails say.
     pub mail_templates: MailTemplates,
     /// Its place among the processes on the database.
@@ -162,7 +164,7 @@ impl Sessions {
 
     /// Returns what a password of somebody must not be made of.
     pub(super) fn own_words(&self, full_name: &str, email: &str) -> OwnWords {
-        OwnWords::new(full_name, email, self.parts.public_url.host())
+        OwnWords::new(full_name, email, &self.parts.site_name, self.parts.public_url.host())
     }
 
     /// Returns how many changes this process remembers.

@@ -71,7 +71,11 @@ fn the_owner_is_told_of_a_thief_who_hangs_up_at_once() {
     Client::of(&server).register("ada");
     let thefts = steal_and_hang_up(&server, &mut Rows::of(folder.path()));
     let mails = folder.path().join("mail");
-    let written = || if mails.exists() { files(&mails).len() } else { 0 };
+    let tells_of_theft = |name: &String| {
+        let mail = std::fs::read_to_string(mails.join(name)).unwrap_or_default();
+        mail.contains("Subject: One of your sign-ins was used from two places")
+    };
+    let written = || if mails.exists() { files(&mails).iter().filter(|name| tells_of_theft(name)).count() } else { 0 };
     until("a mail for each theft", || (i64::try_from(written()).unwrap() >= thefts).then_some(()));
     assert_eq!(i64::try_from(written()).unwrap(), thefts, "one theft, one mail");
 }

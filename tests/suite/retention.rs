@@ -97,7 +97,9 @@ async fn a_sweep_goes_in_batches_and_can_be_stopped_between_them() {
     let hash = blob(&[0; 32]);
     app.rows().execute(&format!(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) \
-         INSERT INTO sessions SELECT CAST(10000000000 + i AS TEXT) || 'AAAAAAAAAAA', 1, 0, {hash}, NULL, 1, 1, 1, 1, 1, TRUE, NULL, NULL, '', '', NULL FROM n"
+         INSERT INTO sessions (id, user_id, generation, token_hash, previous_hash, rotated_at, created_at, authenticated_at, \
+          last_seen_at, expires_at, kept, revoked_at, revoked_because, user_agent, address, welcomed_at) \
+         SELECT CAST(10000000000 + i AS TEXT) || 'AAAAAAAAAAA', 1, 0, {hash}, NULL, 1, 1, 1, 1, 1, TRUE, NULL, NULL, '', '', NULL FROM n"
     ));
     let mut pauses = 0;
     let stopped = sweep(&app, |_| {

@@ -42,7 +42,15 @@ pub(super) fn run(settings: &Settings, wanted: &Wanted<'_>) -> Result<(), Failur
     let (database, _) = open_database(settings)?;
     let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
     let account = NewAccount { email: email.clone(), full_name, role, password };
-    match add_account(&database, &public_url, &texts, settings.bcrypt_cost, account, system_clock().now())? {
+    match add_account(
+        &database,
+        &public_url,
+        &settings.site_name,
+        &texts,
+        settings.bcrypt_cost,
+        account,
+        system_clock().now(),
+    )? {
         Added::User(user) => {
             say(&format!("Added {email} as number {}, with the role {}", user.id, user.role.as_str()))?;
             if by_mail { say_link(settings, &user) } else { Ok(()) }
