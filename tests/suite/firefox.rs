@@ -47,8 +47,8 @@ fn the_countdown_moves_in_firefox() {
     let clock = "document.querySelector('.countdown__clock')";
     let left = format!("Number(getComputedStyle({clock}).getPropertyValue('--remaining'))");
     let place = scene.firefox.read(
-        "(box => [box.x, box.y, box.width, box.height].join())(\
-         document.querySelector('.countdown').getBoundingClientRect())",
+        "(countdown => { countdown.scrollIntoView(); const box = countdown.getBoundingClientRect(); \
+         return [box.x, box.y, box.width, box.height].join() })(document.querySelector('.countdown'))",
     );
     let place: Vec<f64> = place.as_str().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
     let place: [f64; 4] = place.try_into().unwrap();
@@ -67,7 +67,11 @@ fn assert_fits(scene: &mut Scene, path: &str) {
     assert_eq!(size, 32, "{path}: the text is not of twice the size");
     let page = "document.documentElement";
     let beyond = scene.firefox.read(&format!("{page}.scrollWidth - {page}.clientWidth"));
-    assert_eq!(beyond, 0, "{path} is wider than the screen by that many pixels");
+    let reaching = scene.firefox.read(&format!(
+        "[...document.querySelectorAll('body *')].filter(part => part.getBoundingClientRect().right > \
+         {page}.clientWidth).map(part => part.tagName + ' ' + part.className).join()"
+    ));
+    assert_eq!(beyond, 0, "{path} is wider than the screen by that many pixels: {reaching}");
     let apart = scene.firefox.read(
         "(boxes => boxes.length < 2 || boxes[0].right <= boxes[1].left || boxes[0].bottom <= boxes[1].top)(\
          [...document.querySelectorAll('.brand, .account .button')].map(part => part.getBoundingClientRect()))",

@@ -120,15 +120,18 @@ fn w3m_signs_in_by_the_form_and_stays_signed_in() {
     let page = browser.see("Keep me signed in");
     assert!(page.contains("Email address") && page.contains("Password"), "{page}");
     // `/` finds words, Tab goes on to the next field or button, Return opens a field, ends its line, or presses a button.
-    browser.press(&format!("/Email\r\t\rada@example.org\r/Password\r\t\r{PASSWORD}\r/Keep me\r\t\r"));
-    let page = browser.see("Welcome, Ada Lovelace");
-    assert!(page.contains("ada@example.org"), "{page}");
+    browser.press(&format!("/Email\r\t\rada@example.org\r/Password\r\t\r{PASSWORD}\r/This computer\r\t\r"));
+    browser.see("Welcome, Ada Lovelace");
+    browser.press("/Email\r");
+    browser.see("ada@example.org");
     browser.quit();
 
     let mut browser = W3m::open(home.path(), &format!("{url}/token-details"));
-    let page = browser.see("Remaining Time");
-    assert!(page.contains("Generation"), "{page}");
-    browser.press("/Sign out\r\r");
+    browser.see("Token details");
+    browser.press("/Remaining Time\r");
+    let page = browser.see("Generation");
+    assert!(page.contains("Remaining Time"), "{page}");
+    browser.press("?Sign out\r\r");
     browser.see("You have signed out");
     browser.quit();
 
@@ -146,7 +149,7 @@ fn w3m_changes_a_password_and_deletes_the_account() {
     Client::of(&server).register("ada");
     let mut browser = W3m::open(home.path(), &format!("http://localhost:{}/account", server.address.port()));
     browser.see("Keep me signed in");
-    browser.press(&format!("/Email\r\t\rada@example.org\r/Password\r\t\r{PASSWORD}\r/Keep me\r\t\r"));
+    browser.press(&format!("/Email\r\t\rada@example.org\r/Password\r\t\r{PASSWORD}\r/This computer\r\t\r"));
     let page = browser.see("Full name");
     assert!(page.contains("Ada Lovelace"), "{page}");
     browser.press(&format!("/Current password\r\t\r{PASSWORD}\r/New password\r\t\rcopper violin at dawn\r"));
