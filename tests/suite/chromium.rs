@@ -95,13 +95,20 @@ fn a_browser_without_scripts_stays_signed_in_until_it_signs_out() {
     assert_eq!(server.stop().code(), Some(0));
 }
 
-/// Waits for the mail with a link to set a new password, and returns the link.
-fn mailed_link(folder: &Path) -> String {
+/// Waits for the mail with a link below `path`, and returns the link.
+fn mailed_link(folder: &Path, path: &str) -> String {
     let mail = folder.join("mail");
-    let [file] = until("a mail", || <[String; 1]>::try_from(files(&mail)).ok().filter(|[name]| name.ends_with(".eml")));
-    let bytes = std::fs::read(mail.join(file)).unwrap();
-    let text = parse_mail(&bytes).unwrap().subparts[0].get_body().unwrap();
-    text.lines().find(|line| line.contains("/password-reset/")).unwrap().to_owned()
+    let link = |name: &String| {
+        let bytes = std::fs::read(mail.join(name)).ok()?;
+        let text = parse_mail(&bytes).ok()?.subparts.first()?.get_body().ok()?;
+        text.lines().find(|line| line.contains(path)).map(str::to_owned)
+    };
+    until("a mail", || {
+        if !mail.exists() {
+            return None;
+        }
+        files(&mail).iter().filter(|name| name.ends_with(".eml")).find_map(link)
+    })
 }
 
 #[test]
@@ -119,7 +126,7 @@ fn a_browser_without_scripts_sets_a_new_password_by_a_mailed_link() {
         browser.type_in("#email", "ada@example.org").await;
         browser.send("main button[type=submit]").await;
         assert_eq!(browser.text("h1").await, "Check your mail");
-        let link = mailed_link(folder.path());
+        let link = mailed_link(folder.path(), "/password-reset/");
         assert!(link.starts_with(&format!("{url}/password-reset/")), "{link}");
         browser.goto(&link).await;
         assert_eq!(browser.text("h1").await, "Set a new password");
@@ -232,4 +239,42 @@ fn a_browser_without_scripts_changes_its_password_and_deletes_its_account() {
     });
     let mut rows = Rows::of(folder.path());
     assert_eq!((rows.count("users"), rows.count_events("user_deleted")), (0, 1));
+}
+
+#[test]
+#[ignore = "needs Chromium and chromedriver"]
+fn a_browser_without_scripts_changes_its_email_address_and_takes_it_back() {
+    let (folder, profile) = (empty_folder(), empty_folder());
+    let driver = Driver::start();
+    let (_server, url) = start(&folder);
+    run(async {
+        let browser = driver.open(profile.path()).await;
+        register(&browser, &url).await;
+        browser.goto(&format!("{url}/account")).await;
+        browser.type_in("#email", "countess@example.org").await;
+        browser.send("form[action='/account/email'] button").await;
+        let section = "section[aria-labelledby=email-title]";
+        assert!(browser.text(section).await.contains("Waiting to be confirmed"));
+        let link = mailed_link(folder.path(), "/verify-email/");
+        browser.goto(&link).await;
+        assert_eq!(browser.url().await, format!("{url}/verify-email"), "the token is no more in the address");
+        browser.send("form[action='/verify-email'] button").await;
+        assert!(browser.text("p.notice").await.starts_with("The email address was changed."));
+        assert!(browser.text(section).await.contains("countess@example.org"));
+
+        let undo = mailed_link(folder.path(), "/email-undo/");
+        browser.goto(&undo).await;
+        assert_eq!(browser.text("h1").await, "Undo the change of your email address");
+        browser.send("form[action='/email-undo'] button").await;
+        assert_eq!(browser.text("h1").await, "Set a new password");
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text("h1").await, "Sign in");
+        browser.type_in("#email", "ada@example.org").await;
+        browser.type_in("#password", "copper violin at dawn").await;
+        browser.send("main button[type=submit]").await;
+        assert_eq!(browser.text("h1").await, "Welcome, Ada Lovelace");
+        browser.close().await;
+    });
+    assert_eq!(Rows::of(folder.path()).count_events("email_changed"), 2);
 }
