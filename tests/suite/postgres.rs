@@ -11,7 +11,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 70] = [
+const SUBJECTS: [&str; 71] = [
     "access_coverage::",
     "account::",
     "account_data::",
@@ -72,6 +72,7 @@ const SUBJECTS: [&str; 70] = [
     "session_commands::",
     "several_cookies::",
     "shared_computer::",
+    "sign_in_life::",
     "slow_answers::",
     "stopped::",
     "theft::",
