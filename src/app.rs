@@ -1,6 +1,7 @@
 //! The composition root: settings in, a running server out.
 
 mod bind;
+mod metrics;
 mod parts;
 mod signals;
 
@@ -21,6 +22,7 @@ pub use parts::{
 };
 pub use signals::StopSignals;
 
+use self::metrics::{Metrics, MetricsServer, bind_metrics};
 use self::parts::{backups, keys_that_fit};
 use crate::config::{ClientAddressHeader, Registration, Settings};
 use crate::crypto::{
@@ -34,7 +36,7 @@ use crate::jobs::{
     Retention, RetentionWorker,
 };
 use crate::mail::{MailTemplates, Transport};
-use crate::server::{Server, raise_descriptor_limit};
+use crate::server::{RequestCounts, Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
 use crate::store::{Database, StoreError, answer_at_start, peppers, users};
 use crate::web::{AddressHeader, Site, SiteParts, TrustedProxies, authenticate, configure};
@@ -53,6 +55,8 @@ pub struct Application {
     retention_worker: Arc<RetentionWorker>,
     outbox: Arc<OutboxWorker>,
     backups: Option<Arc<BackupWorker>>,
+    requests: Option<RequestCounts>,
+    metrics: Option<Arc<MetricsServer>>,
     connections_per_address: usize,
     drain_time: Duration,
 }
@@ -97,6 +101,7 @@ impl Application {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
         let mail_templates = mail_templates(settings)?;
+        let metrics = settings.metrics_bind.map(bind_metrics).transpose()?;
         // A database that this program must not touch is noticed before a key file is made.
         Database::refuse_unusable(&settings.database)?;
         let keys = keys_that_fit(settings, Path::new(KEY_FILE))?;
@@ -104,7 +109,13 @@ impl Application {
         let settings = settings.clone();
         let place = settings.database.shown();
         let mail = (transport, mail_templates);
-        answer_at_start(&place, move || Self::assemble(&settings, public_url, clock, mail, &keys, database))
+        answer_at_start(&place, move || {
+            let mut application = Self::assemble(&settings, public_url, Arc::clone(&clock), mail, &keys, database)?;
+            if let Some(listener) = metrics {
+                application.start_metrics(listener, clock)?;
+            }
+            Ok(application)
+        })
     }
 
     /// Joins the other processes on an open database, and starts what runs beside the requests.
@@ -129,7 +140,7 @@ impl Application {
         let now = clock.now();
         let peppers = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
         let hasher = PasswordHasher::new(settings.bcrypt_cost, peppers.current).knowing(peppers.older);
-        let passwords = PasswordPool::start(hasher)?;
+        let passwords = PasswordPool::start(hasher, Arc::clone(&clock))?;
         let sessions = Sessions::new(SessionsParts {
             database: database.clone(),
             passwords,
@@ -178,6 +189,8 @@ impl Application {
             retention_worker: Arc::new(RetentionWorker::start(retention.clone(), sessions.clone())?),
             retention,
             backups: backups(settings, &clock)?.map(Arc::new),
+            requests: None,
+            metrics: None,
             outbox: Arc::new(OutboxWorker::start(OutboxParts {
                 database,
                 transport,
@@ -187,6 +200,15 @@ impl Application {
             connections_per_address: settings.connections_per_address,
             drain_time: settings.drain_time,
         })
+    }
+
+    /// Serves metrics, and counts requests for them from now on.
+    fn start_metrics(&mut self, listener: TcpListener, clock: Arc<dyn Clock>) -> Result<(), StartError> {
+        let requests = RequestCounts::new(Arc::clone(&clock));
+        let metrics = Metrics::new(self.site.sessions.clone(), requests.clone(), clock);
+        self.metrics = Some(Arc::new(MetricsServer::start(listener, metrics)?));
+        self.requests = Some(requests);
+        Ok(())
     }
 
     /// Adds Perennial's pages to an application; wrap it in [`authenticate`] as well.
@@ -316,6 +338,7 @@ impl Application {
             scope.spawn(|| self.follower.stop());
             scope.spawn(|| self.retention_worker.stop());
             scope.spawn(|| self.outbox.close());
+            scope.spawn(|| self.metrics.as_ref().map(|metrics| metrics.stop()));
             scope.spawn(|| self.backups.as_ref().map(|backups| backups.stop()));
         });
     }
@@ -326,7 +349,12 @@ impl Application {
     /// # Errors
     /// If the server cannot start.
     pub async fn serve(self, listener: TcpListener, stop: StopSignals) -> Result<(), StartError> {
-        let server = Server::new(self.site.clone(), self.connections_per_address, raise_descriptor_limit());
+        let server = Server::new(
+            self.site.clone(),
+            self.connections_per_address,
+            raise_descriptor_limit(),
+            self.requests.clone(),
+        );
         let application = self.clone();
         let app = move || {
             let application = application.clone();

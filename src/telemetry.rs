@@ -1,4 +1,6 @@
-//! Log lines: for people, or one JSON object each, on standard error.
+//! Log lines: for people, or one JSON object each, on standard error. Metrics: as text, for Prometheus.
+
+mod exposition;
 
 use std::panic;
 
@@ -7,6 +9,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
+
+pub use exposition::{CONTENT_TYPE, Exposition, Label};
 
 /// The part of Actix that says how it starts and stops: only its warnings and errors are shown.
 const SERVER: &str = "actix_server";

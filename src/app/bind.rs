@@ -33,7 +33,10 @@ pub fn bind(settings: &Settings) -> Result<BoundAddress, StartError> {
         socket.bind(&address.into())?;
         Ok(socket)
     })();
-    Ok(BoundAddress { address, socket: socket.map_err(|source| StartError::Bind { address, source })? })
+    Ok(BoundAddress {
+        address,
+        socket: socket.map_err(|source| StartError::Bind { setting: "BIND", address, source })?,
+    })
 }
 
 impl BoundAddress {
@@ -51,7 +54,7 @@ impl BoundAddress {
     /// If another process that had taken the same address was faster.
     pub fn listen(self) -> Result<TcpListener, StartError> {
         let Self { address, socket } = self;
-        socket.listen(BACKLOG).map_err(|source| StartError::Bind { address, source })?;
+        socket.listen(BACKLOG).map_err(|source| StartError::Bind { setting: "BIND", address, source })?;
         Ok(socket.into())
     }
 }

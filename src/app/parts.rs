@@ -22,8 +22,10 @@ pub const KEY_FILE: &str = "perennial.key";
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; stop what listens there, or set BIND to another address")]
+    #[error("cannot listen on {address}: {source}; stop what listens there, or set {setting} to another address")]
     Bind {
+        /// The setting that names it.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why not.

@@ -95,6 +95,7 @@ arguments! {
     backup_every "BACKUP_EVERY" "DURATION": "How often the server backs a SQLite database up by itself [default: none]";
     backup_keep "BACKUP_KEEP" "NUMBER": "How many of these backups are kept [default: 28]";
     backup_dir "BACKUP_DIR" "FOLDER": "Where they are; made when first needed [default: backups]";
+    metrics_bind "METRICS_BIND" "ADDRESS:PORT": "Address that serves /metrics for Prometheus, and nothing else [default: none]";
     log_format "LOG_FORMAT" "text|json": "How log lines are written [default: text]";
     debug_auth "DEBUG_AUTH" "true|false": "Log why each request was or was not signed in, without secrets [default: false]";
     log_requests "LOG_REQUESTS" "true|false": "Log one line per request: method, path without the query, status, duration, client address [default: false]";
@@ -128,9 +129,7 @@ impl Arguments {
             .map(str::parse::<PublicUrl>)
             .transpose()
             .map_err(|error| SettingError { name: "PUBLIC_URL", problem: error.to_string() })?;
-        let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), |text| {
-            text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
-        })?;
+        let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), parse::address)?;
         let database = self.database()?;
         Ok(Settings {
             bind,
@@ -173,6 +172,7 @@ impl Arguments {
                 parse::number(text, 1, MOST_BACKUPS)
             })? as usize,
             backup_dir: read("BACKUP_DIR", self.backup_dir.as_deref().unwrap_or("backups"), parse::folder_to_make)?,
+            metrics_bind: optional("METRICS_BIND", &self.metrics_bind, parse::address)?,
             log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::choice)?,
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
             log_requests: read("LOG_REQUESTS", self.log_requests.as_deref().unwrap_or("false"), parse::flag)?,

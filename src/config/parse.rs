@@ -1,6 +1,6 @@
 //! One function a kind of setting: text in, value or what it takes out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -66,6 +66,11 @@ pub(super) fn choice<T: ValueEnum>(text: &str) -> Result<T, Takes> {
         let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
         format!("takes {}", names.join(" or "))
     })
+}
+
+/// Reads an address to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, Takes> {
+    text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
 }
 
 /// Reads comma-separated networks; a bare address is a network of one.

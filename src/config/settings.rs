@@ -59,6 +59,8 @@ pub struct Settings {
     pub backup_keep: usize,
     /// The folder that they are in; it need not be there yet.
     pub backup_dir: PathBuf,
+    /// The address of the metrics; `None` for no metrics.
+    pub metrics_bind: Option<SocketAddr>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Whether each decision on a request is logged.

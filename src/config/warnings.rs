@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::domain::public_url::PublicUrl;
 
 /// Settings that later versions read, and this one does not.
-pub(super) const RESERVED: [&str; 2] = ["DEVICE_BINDING", "METRICS_BIND"];
+pub(super) const RESERVED: [&str; 1] = ["DEVICE_BINDING"];
 
 /// Messages that are under way for an hour are lost. Until the grace is over, a copied token goes unnoticed.
 const LONGEST_GRACE: Duration = Duration::hours(1);

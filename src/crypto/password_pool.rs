@@ -14,6 +14,8 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::password_hasher::{PasswordHasher, Verification};
+use crate::domain::clock::Clock;
+use crate::domain::count::{Distribution, Timings};
 use crate::domain::password::Password;
 use crate::domain::password_quality::{OwnWords, Weakness, weakness};
 
@@ -59,13 +61,24 @@ pub enum HashError {
 pub struct PasswordPool {
     jobs: Sender<Job>,
     slots: Arc<Semaphore>,
+    /// How many passwords may wait at once.
+    room: usize,
+    stopwatch: Stopwatch,
     #[cfg(feature = "internals")]
     hasher: PasswordHasher,
+}
+
+/// Times each hash, for metrics.
+#[derive(Clone)]
+struct Stopwatch {
+    took: Arc<Timings>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Room in the queue for one password, free again once its turn comes.
 pub struct QueueSlot {
     jobs: Sender<Job>,
+    stopwatch: Stopwatch,
     permit: OwnedSemaphorePermit,
 }
 
@@ -79,12 +92,12 @@ impl PasswordPool {
     ///
     /// # Errors
     /// If no thread can be started.
-    pub fn start(hasher: PasswordHasher) -> std::io::Result<Self> {
+    pub fn start(hasher: PasswordHasher, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::start_with(if GIVES_WAY { cores } else { cores.saturating_sub(1).max(1) }, hasher)
+        Self::start_with(if GIVES_WAY { cores } else { cores.saturating_sub(1).max(1) }, hasher, clock)
     }
 
-    fn start_with(threads: usize, hasher: PasswordHasher) -> std::io::Result<Self> {
+    fn start_with(threads: usize, hasher: PasswordHasher, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let (jobs, line) = channel();
         let line = Arc::new(Mutex::new(line));
         for _ in 0..threads {
@@ -94,6 +107,8 @@ impl PasswordPool {
         Ok(Self {
             jobs,
             slots: Arc::new(Semaphore::new(threads * QUEUE_PER_THREAD)),
+            room: threads * QUEUE_PER_THREAD,
+            stopwatch: Stopwatch { took: Arc::default(), clock },
             #[cfg(feature = "internals")]
             hasher,
         })
@@ -105,6 +120,16 @@ impl PasswordPool {
         self.hasher.work()
     }
 
+    /// Returns how many passwords wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.room.saturating_sub(self.slots.available_permits())
+    }
+
+    /// Returns how long each password took that was hashed or verified.
+    pub fn took(&self) -> Distribution {
+        self.stopwatch.took.read()
+    }
+
     /// Waits for room in the queue, for a second at most.
     ///
     /// Ask for it before anything that costs something, such as a look into the database.
@@ -114,7 +139,7 @@ impl PasswordPool {
     pub async fn slot(&self) -> Result<QueueSlot, HashError> {
         let permit = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.slots).acquire_owned()).await;
         let permit = permit.map_err(|_| HashError::Busy)?.map_err(|_| HashError::Stopped)?;
-        Ok(QueueSlot { jobs: self.jobs.clone(), permit })
+        Ok(QueueSlot { jobs: self.jobs.clone(), stopwatch: self.stopwatch.clone(), permit })
     }
 
     /// Hashes a password that somebody chooses, unless it is too easy to guess.
@@ -172,11 +197,17 @@ impl QueueSlot {
         work: impl FnOnce(&PasswordHasher) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let (answer, answered) = oneshot::channel();
-        let Self { jobs, permit } = self;
+        let Self { jobs, stopwatch, permit } = self;
         let job: Job = Box::new(move |hasher| {
             drop(permit);
             // Whoever asked may have hung up while this waited in line: then nothing is worth computing.
-            if !answer.is_closed() && answer.send(work(hasher)).is_err() {
+            if answer.is_closed() {
+                return;
+            }
+            let started = stopwatch.clock.elapsed();
+            let done = work(hasher);
+            stopwatch.took.note(stopwatch.clock.elapsed().saturating_sub(started));
+            if answer.send(done).is_err() {
                 tracing::debug!("the client left before its password was checked");
             }
         });
@@ -235,11 +266,12 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
+    use crate::domain::clock::SystemClock;
     use crate::domain::password::{Pepper, PepperId};
 
     fn pool() -> PasswordPool {
         let pepper = Pepper { id: PepperId(7), key: Zeroizing::new(vec![1; 32]) };
-        PasswordPool::start_with(1, PasswordHasher::new(4, pepper)).unwrap()
+        PasswordPool::start_with(1, PasswordHasher::new(4, pepper), Arc::new(SystemClock::start())).unwrap()
     }
 
     /// Runs a test whose timers go off at once.

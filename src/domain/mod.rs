@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod audience;
 pub mod client;
 pub mod clock;
+pub mod count;
 pub mod event;
 pub mod id;
 pub mod kept_form;

@@ -12,6 +12,7 @@ mod descriptors;
 mod framing;
 mod monitor;
 mod newcomers;
+mod requests;
 mod service;
 mod stream;
 
@@ -44,6 +45,7 @@ use self::stream::OwnedStream;
 use crate::web::{Site, plain_answer};
 
 pub(crate) use self::descriptors::raise_descriptor_limit;
+pub(crate) use self::requests::RequestCounts;
 
 /// Bytes that the system keeps for a client that does not take them. The longest page is a quarter of it; the system's
 /// own limit is some megabytes, for each connection.
@@ -68,13 +70,20 @@ pub(crate) struct Server {
     site: web::Data<Site>,
     admission: Admission,
     descriptors: usize,
+    counts: Option<RequestCounts>,
 }
 
 impl Server {
-    /// Prepares to serve a site, with at most so many connections per client address, and so many open files in all.
-    pub(crate) fn new(site: web::Data<Site>, connections_per_address: usize, descriptors: usize) -> Self {
+    /// Prepares to serve a site, with at most so many connections per client address, and so many open files in all. Its
+    /// requests are counted if there is something to count with.
+    pub(crate) fn new(
+        site: web::Data<Site>,
+        connections_per_address: usize,
+        descriptors: usize,
+        counts: Option<RequestCounts>,
+    ) -> Self {
         let admission = Admission::new(connections_per_address, &site.trusted_proxies.networks);
-        Self { site, admission, descriptors }
+        Self { site, admission, descriptors, counts }
     }
 
     /// Serves an application until `stop` is ready; then finishes the requests that have arrived, and returns.
@@ -97,9 +106,9 @@ impl Server {
         set_socket_recv_buffer_size(&listener, RECEIVE_BUFFER)?;
         let last = listener.try_clone()?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let Self { site, admission, descriptors } = self;
+        let Self { site, admission, descriptors, counts } = self;
         let application = move || application().into_factory();
-        let connections = Connections { site, admission, stopping: Arc::clone(&stopping), application };
+        let connections = Connections { site, admission, counts, stopping: Arc::clone(&stopping), application };
         let for_workers = connections.clone();
         let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let server = ActixServer::build()
@@ -139,6 +148,7 @@ impl Server {
 struct Connections<F> {
     site: web::Data<Site>,
     admission: Admission,
+    counts: Option<RequestCounts>,
     stopping: Arc<AtomicBool>,
     application: F,
 }
@@ -159,7 +169,8 @@ where
 
     /// Makes the service of one worker: a connection in, all of its requests answered.
     async fn service(self) -> Result<impl Service<TcpStream, Response = (), Error = ()> + use<F, S>, ()> {
-        let Self { site, admission, stopping, application } = self;
+        let Self { site, admission, counts, stopping, application } = self;
+        let counts = counts.map(|counts| counts.worker());
         let monitor = Monitor::start(web::Data::new(Site::clone(&site)), stopping);
         // All of Actix's own deadlines are off: they cost a timer per request, and the stream has its own.
         let http = HttpService::build()
@@ -169,7 +180,7 @@ where
             .on_connect_ext(|stream: &OwnedStream, data: &mut Extensions| {
                 data.insert(stream.connection());
             })
-            .h1(Watched(map_config(application(), |()| AppConfig::default())))
+            .h1(Watched { application: map_config(application(), |()| AppConfig::default()), counts })
             .new_service(())
             .await?;
         let http = Rc::new(http);

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_http::{ConnectionType, HttpMessage, Request, Response};
 use actix_service::{Service, ServiceFactory};
@@ -17,10 +18,15 @@ use pin_project_lite::pin_project;
 
 use super::connection::{Body, Connection};
 use super::framing::ChunkScanner;
+use super::requests::WorkerCounts;
 
 /// The application, with the progress of its requests noted on their connections.
 #[derive(Debug)]
-pub(super) struct Watched<S>(pub(super) S);
+pub(super) struct Watched<S> {
+    pub(super) application: S,
+    /// Where they are counted, if they are.
+    pub(super) counts: Option<Rc<WorkerCounts>>,
+}
 
 impl<S> ServiceFactory<Request> for Watched<S>
 where
@@ -35,8 +41,8 @@ where
     type Future = LocalBoxFuture<'static, Result<Self::Service, S::InitError>>;
 
     fn new_service(&self, (): ()) -> Self::Future {
-        let service = self.0.new_service(());
-        Box::pin(async move { Ok(Watched(service.await?)) })
+        let (service, counts) = (self.application.new_service(()), self.counts.clone());
+        Box::pin(async move { Ok(Watched { application: service.await?, counts }) })
     }
 }
 
@@ -49,7 +55,7 @@ where
     type Future = Answer<S::Future>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx)
+        self.application.poll_ready(cx)
     }
 
     fn call(&self, request: Request) -> Self::Future {
@@ -57,7 +63,8 @@ where
         if let Some(connection) = &connection {
             connection.begin(body_of(&request));
         }
-        Answer { future: self.0.call(request), connection }
+        let counted = self.counts.as_ref().map(|counts| (Rc::clone(counts), counts.now()));
+        Answer { future: self.application.call(request), connection, counted }
     }
 }
 
@@ -82,6 +89,7 @@ pin_project! {
         #[pin]
         future: F,
         connection: Option<Rc<Connection>>,
+        counted: Option<(Rc<WorkerCounts>, Duration)>,
     }
 }
 
@@ -94,7 +102,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response: Response<BoxBody> = match ready!(this.future.poll(cx)) {
-            Ok(response) => response.into(),
+            Ok(response) => {
+                if let Some((counts, started)) = this.counted {
+                    counts.note(response.request(), response.status(), *started);
+                }
+                response.into()
+            }
             Err(error) => error.into(),
         };
         let connection = this.connection.take();

@@ -3,6 +3,7 @@
 
 mod authenticate;
 mod bearer;
+mod counts;
 mod decision_log;
 mod end;
 mod end_all;
@@ -36,6 +37,7 @@ mod turns;
 
 pub use authenticate::{Authenticated, Presented, SolePair};
 pub use bearer::BearerRefusal;
+pub use counts::SessionCounts;
 pub use decision_log::DecisionLog;
 pub use end::RevokeOutcome;
 pub(crate) use end::{announced, end_replaced};

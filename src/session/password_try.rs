@@ -150,13 +150,13 @@ impl Sessions {
         });
         let found = match read.await? {
             Ok(found) => found,
-            Err(throttled) => return Ok(PasswordOutcome::Throttled(throttled)),
+            Err(throttled) => return Ok(self.throttle(throttled)),
         };
         let turn = self.turns.take(email.as_ref()).await?;
         let slot = self.parts.passwords.slot().await?;
         let counted = match self.count(keys.clone(), found.is_some()).await? {
             Ok(counted) => counted,
-            Err(throttled) => return Ok(PasswordOutcome::Throttled(throttled)),
+            Err(throttled) => return Ok(self.throttle(throttled)),
         };
         let (user, stored) = found.unzip();
         let active = user.as_ref().filter(|user| user.is_active);
@@ -205,6 +205,12 @@ impl Sessions {
         });
         // A verdict other than to try is a reason.
         Ok(counted.await?.map_err(|verdict| Throttled::of(verdict, now).unwrap_or(Throttled::LockedForStrangers)))
+    }
+
+    /// Refuses to look at a password.
+    fn throttle(&self, throttled: Throttled) -> PasswordOutcome {
+        self.counts.throttled.add();
+        PasswordOutcome::Throttled(throttled)
     }
 
     /// Takes back a try that nobody could look at. Where that fails, it stays counted: it may be the fifth in an outage.

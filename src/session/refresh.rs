@@ -60,6 +60,7 @@ impl Sessions {
         for id in sessions {
             if let Some(ended) = self.cache.ended(id, self.parts.clock.elapsed()) {
                 log.note(|| format!("refresh token of session {id}: ended, {}", ended.reason.as_str()));
+                self.counts.decided(Decision::Ended(ended.reason));
                 over.get_or_insert(ended);
                 continue;
             }
@@ -110,6 +111,7 @@ impl Sessions {
         let decided = tokens.into_iter().map(|token| (decide(session, &token, &circumstances), token));
         let best = decided.max_by_key(|(transition, _)| transition.decision.rank());
         Ok(best.map(|(transition, presented)| {
+            self.counts.decided(transition.decision);
             let (generation, decision) = (presented.generation, transition.decision);
             log.note(|| format!("refresh token of session {id}, generation {generation}: {decision:?}"));
             Candidate { found, presented, transition }

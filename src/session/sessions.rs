@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::counts::SessionCounts;
 use super::error::SessionError;
 use super::glances::Glances;
 use super::identity_cache::IdentityCache;
@@ -69,6 +70,7 @@ pub struct Inner {
     pub(super) last_seen: LastSeen,
     pub(super) turns: Turns,
     pub(super) glances: Glances,
+    pub(super) counts: SessionCounts,
     reissue_in_place: AtomicBool,
 }
 
@@ -91,6 +93,7 @@ impl Sessions {
             last_seen: LastSeen::default(),
             turns: Turns::default(),
             glances: Glances::new(),
+            counts: SessionCounts::default(),
             reissue_in_place: AtomicBool::new(true),
             parts,
         })))
@@ -141,6 +144,16 @@ impl Sessions {
     /// Returns the one origin, for links in mails.
     pub fn public_url(&self) -> &PublicUrl {
         &self.parts.public_url
+    }
+
+    /// Returns what this process has decided since its start.
+    pub fn counts(&self) -> &SessionCounts {
+        &self.counts
+    }
+
+    /// Returns where passwords are hashed.
+    pub fn passwords(&self) -> &PasswordPool {
+        &self.parts.passwords
     }
 
     /// Returns where time comes from.

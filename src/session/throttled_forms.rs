@@ -21,12 +21,17 @@ impl Sessions {
         let sent = self.parts.database.read(move |connection| throttle::forms_sent(connection, kind, address)).await?;
         let throttled = Throttled::of(judge_form(sent, FORMS_BY_ADDRESS, now), now);
         if throttled.is_some() {
+            self.counts.throttled.add();
             return Ok(throttled);
         }
         let counted = self.write(move |connection| {
             let verdict = throttle::count_form(connection, kind, address, FORMS_BY_ADDRESS, now)?;
             Ok((verdict, Vec::<Change>::new()))
         });
-        Ok(Throttled::of(counted.await?, now))
+        let throttled = Throttled::of(counted.await?, now);
+        if throttled.is_some() {
+            self.counts.throttled.add();
+        }
+        Ok(throttled)
     }
 }

@@ -184,6 +184,12 @@ impl Database {
         writer.write_blocking(write)
     }
 
+    /// Returns how many connections of the pool are open, and how many of these wait for work.
+    pub fn connections(&self) -> (u32, u32) {
+        let state = self.0.pool.state();
+        (state.connections, state.idle_connections)
+    }
+
     /// Tells whether a process of the version before may run on this database; the database itself says so.
     ///
     /// # Errors

@@ -33,8 +33,13 @@ pub use extract::{CurrentUser, MaybeUser, RecentUser};
 pub use forms::{FormLimit, FormToken, SubmittedForm};
 pub use middleware::authenticate;
 pub(crate) use plain_answer::plain_answer;
-pub use routes::configure;
 #[cfg(feature = "internals")]
-pub use routes::{Access, ROUTES, Route};
+pub use routes::ROUTES;
+#[cfg(not(feature = "internals"))]
+pub(crate) use routes::ROUTES;
+pub use routes::configure;
+pub(crate) use routes::number_of_route;
+#[cfg(feature = "internals")]
+pub use routes::{Access, Route};
 pub use site::{Site, SiteParts};
 pub use trusted_proxies::{AddressHeader, TrustedProxies};

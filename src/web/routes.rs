@@ -137,14 +137,22 @@ pub static ROUTES: &[Route] = &[
     route("/api/openapi.json", "GET, HEAD", Access::Public, |r| r.route(read().to(api::openapi))),
 ];
 
+/// What the name of a resource begins with, before the number of its row in [`ROUTES`].
+const NAME: &str = "perennial-";
+
+/// Returns the number of the row in [`ROUTES`] that a request fits; nothing where none does.
+pub(crate) fn number_of_route(request: &HttpRequest) -> Option<usize> {
+    request.match_name()?.strip_prefix(NAME)?.parse().ok()
+}
+
 /// Adds every route to an application, with a page for what is not there.
 pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     let folder = site.static_dir.clone();
     // This runs once for each worker, and gives it a copy.
     config.app_data(web::Data::new(Site::clone(&site)));
-    for route in ROUTES {
+    for (number, route) in ROUTES.iter().enumerate() {
         let methods = route.methods;
-        let resource = (route.build)(web::resource(route.path));
+        let resource = (route.build)(web::resource(route.path).name(&format!("{NAME}{number}")));
         config.service(resource.default_service(web::to(move || async move {
             Err::<&'static str, WebError>(WebError::MethodNotAllowed(methods))
         })));

@@ -55,6 +55,7 @@ mod mail_relay;
 mod mail_server;
 mod mail_templates;
 mod manual;
+mod metrics;
 mod model;
 mod new_device;
 mod node_commands;
