@@ -24,10 +24,10 @@ pub use signals::StopSignals;
 
 use self::metrics::{Metrics, MetricsServer, bind_metrics};
 use self::parts::{backups, keys_that_fit};
-use crate::config::{ClientAddressHeader, Registration, Settings};
+use crate::config::{ClientAddressHeader, DeviceBinding, Registration, Settings};
 use crate::crypto::{
-    AccessTokens, ApiRefreshTokens, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing, KeyState,
-    PasswordHasher, PasswordPool, SignedValues, random_bytes,
+    AccessTokens, ApiRefreshTokens, DeviceProofs, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing,
+    KeyState, PasswordHasher, PasswordPool, SignedValues, random_bytes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
@@ -134,6 +134,7 @@ impl Application {
             clock: Arc::clone(&clock),
             state: node.clone(),
             lifetimes: settings.lifetimes,
+            device_binding: settings.device_binding == DeviceBinding::On && can_bind(&public_url),
         })?;
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention)?;
         let fresh = Zeroizing::new(random_bytes::<32>()?);
@@ -150,6 +151,7 @@ impl Application {
             refresh_cookie: SignedValues::for_refresh_cookie(keys, &key_state),
             api_access_tokens: AccessTokens::for_api(keys, &key_state, public_url.as_str(), settings.lifetimes.access),
             api_refresh_tokens: ApiRefreshTokens::new(keys, &key_state),
+            device_proofs: DeviceProofs::new(keys, &key_state),
             first_secrets: FirstSecrets::new(keys, &key_state),
             public_url: public_url.clone(),
             site_name: settings.site_name.clone(),
@@ -163,6 +165,7 @@ impl Application {
             form_seal: FormSeal::new(keys, &key_state),
             form_cookie: SignedValues::for_form_cookie(keys, &key_state),
             device_cookie: SignedValues::for_known_device_cookie(keys, &key_state),
+            unproven_cookie: SignedValues::for_unproven_try_cookie(keys, &key_state),
             first_account: (!public_url.is_loopback())
                 .then(|| FirstAccountTokens::new(keys, &key_state, public_url.as_str())),
             public_url,
@@ -372,4 +375,9 @@ impl Application {
         }
         Ok(())
     }
+}
+
+/// Tells whether a browser binds sign-ins on an origin: over https, and on its own machine if it is set to.
+fn can_bind(public_url: &PublicUrl) -> bool {
+    public_url.is_secure() || public_url.is_loopback()
 }

@@ -85,6 +85,8 @@
 //! - **One session, one row.** A rotation updates the row in place. It holds SHA-256 of the secret that is active and of
 //!   the one before; no token is stored. A row that was revoked stays as the tombstone that says why.
 //! - **Authenticate on the way in, renew on the way out.** A handler that signs out is not undone by the renewal.
+//! - **On a session that is bound to its device, the proof decides**, whatever cookies come with it: without one its refresh
+//!   token opens nothing and ends nothing. Only the answer to a password leads to a key.
 //! - **An access token that does not verify is a miss, never an error**: the refresh token is asked in the same request,
 //!   whatever its method.
 //! - **The database has the last word.** What a process remembers of a session or a user is looked up again once that has
@@ -181,7 +183,7 @@ mod web;
 pub mod cli;
 
 pub use app::{Application, StartError, StopSignals};
-pub use config::{Arguments, ClientAddressHeader, LogFormat, Registration, SettingError, Settings};
+pub use config::{Arguments, ClientAddressHeader, DeviceBinding, LogFormat, Registration, SettingError, Settings};
 pub use domain::client::Client;
 pub use domain::clock::{Clock, ManualClock, SystemClock};
 pub use domain::id::{SessionId, UserId};

@@ -193,6 +193,7 @@ impl<'a> Device<'a> {
             now: self.now + Duration::seconds(ahead),
             steady: !self.random.happens(self.arguments.sleep),
             reissue_in_place: false,
+            binds: true,
         }
     }
 
@@ -379,6 +380,8 @@ fn sign_in(now: OffsetDateTime, number: u64) -> (Session, Browser) {
         revoked: None,
         user_agent: String::new(),
         address: String::new(),
+        device_key: None,
+        proved_generation: None,
     };
     let access_until = LIFETIMES.access_expires(now, &row);
     (row, Browser { jar: Jar { refresh, line: 0, access_until }, before: None })

@@ -198,6 +198,8 @@ pub(crate) fn new_session(number: u64, now: OffsetDateTime, kept: bool, people: 
         revoked: None,
         user_agent: USER_AGENT.to_owned(),
         address: address(&mut random),
+        device_key: None,
+        proved_generation: None,
     }
 }
 

@@ -142,5 +142,7 @@ fn session(number: u128, user_id: perennial::domain::id::UserId, now: OffsetDate
         revoked: None,
         user_agent: client::USER_AGENT.to_owned(),
         address: "127.0.0.1".to_owned(),
+        device_key: None,
+        proved_generation: None,
     }
 }

@@ -84,7 +84,7 @@ fn list(
     } else if found.is_empty() {
         say("Nobody is signed in")?;
     } else {
-        let head = ["ID", "USER", "DEVICE", "ADDRESS", "LAST SEEN", "ENDS"];
+        let head = ["ID", "USER", "DEVICE", "ADDRESS", "LAST SEEN", "ENDS", "BOUND"];
         say(&table(head, found.iter().map(row)))?;
     }
     if more {
@@ -107,10 +107,11 @@ fn document((session, email): &ListedSession) -> Value {
         "kept": session.kept,
         "user_agent": session.user_agent,
         "address": session.address,
+        "bound": session.is_bound(),
     })
 }
 
-fn row((session, email): &ListedSession) -> [String; 6] {
+fn row((session, email): &ListedSession) -> [String; 7] {
     [
         session.id.to_string(),
         email.clone(),
@@ -118,6 +119,7 @@ fn row((session, email): &ListedSession) -> [String; 6] {
         session.address.clone(),
         timestamp(session.last_seen_at),
         timestamp(session.expires_at),
+        if session.is_bound() { "yes" } else { "no" }.to_owned(),
     ]
 }
 

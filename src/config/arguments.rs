@@ -91,6 +91,7 @@ arguments! {
     mail_template_dir "MAIL_TEMPLATE_DIR" "FOLDER": "A folder whose files replace the texts of the mails; docs/mail.md says what they may hold [default: none]";
     site_name "SITE_NAME" "NAME": "What pages and mails call the site [default: Perennial]";
     static_dir "STATIC_DIR" "FOLDER": "A folder whose files replace the embedded ones of the same name [default: none]";
+    device_binding "DEVICE_BINDING" "on|off": "Bind sign-ins to their devices, where a browser can: a copy of its cookies is then worthless [default: on]";
     event_retention "EVENT_RETENTION" "DURATION": "How long audit events are kept [default: 180d]";
     backup_every "BACKUP_EVERY" "DURATION": "How often the server backs a SQLite database up by itself [default: none]";
     backup_keep "BACKUP_KEEP" "NUMBER": "How many of these backups are kept [default: 28]";
@@ -173,6 +174,7 @@ impl Arguments {
             })? as usize,
             backup_dir: read("BACKUP_DIR", self.backup_dir.as_deref().unwrap_or("backups"), parse::folder_to_make)?,
             metrics_bind: optional("METRICS_BIND", &self.metrics_bind, parse::address)?,
+            device_binding: read("DEVICE_BINDING", self.device_binding.as_deref().unwrap_or("on"), parse::choice)?,
             log_format: read("LOG_FORMAT", self.log_format.as_deref().unwrap_or("text"), parse::choice)?,
             debug_auth: read("DEBUG_AUTH", self.debug_auth.as_deref().unwrap_or("false"), parse::flag)?,
             log_requests: read("LOG_REQUESTS", self.log_requests.as_deref().unwrap_or("false"), parse::flag)?,

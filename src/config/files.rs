@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::arguments::{Arguments, NAMES};
 use super::settings::{SettingError, Settings};
-use super::warnings::{RESERVED, meant};
+use super::warnings::meant;
 
 /// The file that is read without being named, if there is one.
 const DOT_ENV: &str = ".env";
@@ -138,9 +138,6 @@ fn place(path: &Path, line: usize) -> String {
 }
 
 fn unknown(name: &str) -> String {
-    if RESERVED.contains(&name) {
-        return format!("{name} is for a later version");
-    }
     let upper = name.to_ascii_uppercase();
     let close = NAMES.iter().find(|known| **known == upper).copied().or_else(|| meant(name));
     match close {

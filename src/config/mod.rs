@@ -8,7 +8,7 @@ mod warnings;
 
 pub use arguments::Arguments;
 pub use files::{Filled, fill_from_files};
-pub use settings::{ClientAddressHeader, LogFormat, Registration, SettingError, Settings};
+pub use settings::{ClientAddressHeader, DeviceBinding, LogFormat, Registration, SettingError, Settings};
 pub use warnings::warnings;
 
 pub use crate::store::url::DatabaseUrl;

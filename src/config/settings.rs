@@ -63,6 +63,8 @@ pub struct Settings {
     pub metrics_bind: Option<SocketAddr>,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Whether sign-ins are bound to their devices, where a browser can.
+    pub device_binding: DeviceBinding,
     /// Whether each decision on a request is logged.
     pub debug_auth: bool,
     /// Whether each request is logged.
@@ -76,6 +78,15 @@ pub enum Registration {
     Open,
     /// Nobody may.
     Closed,
+}
+
+/// Whether sign-ins are bound to their devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeviceBinding {
+    /// Where a browser can: on an https origin, and on this machine for a browser that allows it.
+    On,
+    /// None is.
+    Off,
 }
 
 /// The header in which trusted proxies pass the client's address on; the other one is not looked at.

@@ -6,9 +6,6 @@ use super::arguments::NAMES;
 use super::settings::Settings;
 use crate::domain::public_url::PublicUrl;
 
-/// Settings that later versions read, and this one does not.
-pub(super) const RESERVED: [&str; 1] = ["DEVICE_BINDING"];
-
 /// Messages that are under way for an hour are lost. Until the grace is over, a copied token goes unnoticed.
 const LONGEST_GRACE: Duration = Duration::hours(1);
 
@@ -62,9 +59,6 @@ fn is_in_the_clear(url: &PublicUrl) -> bool {
 /// Looks for variables that do nothing although somebody may believe that they do.
 fn of_names(names: &[String]) -> Vec<String> {
     let found = names.iter().filter_map(|name| {
-        if RESERVED.contains(&name.as_str()) {
-            return Some(format!("{name}: is set, and does nothing yet: it is for a later version"));
-        }
         let meant = meant(name)?;
         Some(format!("{name}: is no setting and does nothing; did you mean {meant}?"))
     });
@@ -76,7 +70,7 @@ fn of_names(names: &[String]) -> Vec<String> {
 /// Returns the setting that a name is one letter away from, if it is none itself: one letter more, fewer or another, or two
 /// swapped.
 pub(super) fn meant(name: &str) -> Option<&'static str> {
-    let mut known = NAMES.iter().chain(&RESERVED);
+    let mut known = NAMES.iter();
     if name.len() < SHORTEST_NAME || NAMES.contains(&name) {
         return None;
     }
@@ -128,18 +122,6 @@ mod tests {
         }
         for name in NAMES {
             assert_eq!(meant(name), None, "{name} is a setting itself");
-        }
-    }
-
-    #[test]
-    fn a_reserved_name_says_that_it_does_nothing() {
-        for name in RESERVED {
-            let found = of_names(&[name.to_owned()]);
-            assert!(
-                found.len() == 1 && found[0].starts_with(&format!("{name}: is set, and does nothing yet")),
-                "{found:?}"
-            );
-            assert!(!NAMES.contains(&name), "{name} is a setting by now");
         }
     }
 }

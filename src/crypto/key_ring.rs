@@ -34,6 +34,8 @@ pub(super) enum Purpose {
     KeptForm,
     ApiAccessToken,
     ApiRefreshToken,
+    DeviceChallenge,
+    UnprovenTry,
 }
 
 impl Purpose {
@@ -50,6 +52,8 @@ impl Purpose {
             Self::KeptForm => b"perennial kept form v1",
             Self::ApiAccessToken => b"perennial api access token v1",
             Self::ApiRefreshToken => b"perennial api refresh token v1",
+            Self::DeviceChallenge => b"perennial device challenge v1",
+            Self::UnprovenTry => b"perennial unproven try v1",
         }
     }
 }
@@ -112,6 +116,8 @@ mod tests {
             Purpose::KeptForm,
             Purpose::ApiAccessToken,
             Purpose::ApiRefreshToken,
+            Purpose::DeviceChallenge,
+            Purpose::UnprovenTry,
         ];
         let mut keys: Vec<_> = purposes
             .into_iter()
@@ -119,7 +125,7 @@ mod tests {
             .collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys.len(), 22);
+        assert_eq!(keys.len(), 26);
         assert!(keys.iter().all(|key| *key != [0; 32]));
     }
 

@@ -2,6 +2,7 @@
 
 mod access_tokens;
 mod api_refresh_tokens;
+mod device_proofs;
 mod first_account;
 mod first_secrets;
 mod form_tokens;
@@ -19,6 +20,7 @@ mod signed_values;
 
 pub use access_tokens::{AccessTokens, IssueError, Refusal as AccessTokenRefusal};
 pub use api_refresh_tokens::ApiRefreshTokens;
+pub use device_proofs::{Challenge, DeviceProofs, InvalidProof, UnverifiedProof};
 pub use first_account::FirstAccountTokens;
 pub use first_secrets::FirstSecrets;
 pub use form_tokens::{FormBinding, FormTokens, WrittenFormToken};

@@ -42,6 +42,11 @@ impl SignedValues {
         Self::new(keys, state, Purpose::ApiRefreshToken)
     }
 
+    /// Prepares the keys of the cookie that names a try to open a bound sign-in without a proof.
+    pub fn for_unproven_try_cookie(keys: &KeyRing, state: &KeyState) -> Self {
+        Self::new(keys, state, Purpose::UnprovenTry)
+    }
+
     fn new(keys: &KeyRing, state: &KeyState, purpose: Purpose) -> Self {
         Self { keys: PerKey::new::<64>(keys, state, purpose, |_, key| Key::from(key.as_slice())) }
     }

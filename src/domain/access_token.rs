@@ -11,6 +11,10 @@ use crate::domain::id::{SessionId, UserId};
 /// renewal that nobody notices.
 pub const LEEWAY_SECONDS: i64 = 5;
 
+/// How long past `exp` an access token of a bound sign-in still counts, in seconds: its browser renews beside the requests
+/// for pages, and what was on its way when the token ran out must not be turned away. A copy is worth as much more.
+pub const BOUND_LEEWAY_SECONDS: i64 = 10;
+
 /// A verified access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
@@ -32,6 +36,12 @@ impl AccessToken {
     /// Tells whether the token is in force at `now`.
     pub fn is_current(&self, now: OffsetDateTime) -> bool {
         is_current(self.issued_at.unix_timestamp(), self.expires_at.unix_timestamp(), now)
+    }
+
+    /// Tells whether the token is in force at `now` if its sign-in is bound to a device.
+    pub fn is_current_if_bound(&self, now: OffsetDateTime) -> bool {
+        let expires_at = self.expires_at.unix_timestamp().saturating_add(BOUND_LEEWAY_SECONDS);
+        is_current(self.issued_at.unix_timestamp(), expires_at, now)
     }
 }
 

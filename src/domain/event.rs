@@ -49,6 +49,10 @@ pub enum EventType {
     UserDeleted,
     /// A new signing key was put in front of the others.
     SigningKeyAdded,
+    /// The browser of a sign-in registered the key of its device.
+    DeviceBound,
+    /// The cookies of a sign-in that is bound to a device came without a proof by it.
+    DeviceNotProven,
 }
 
 impl EventType {
@@ -74,6 +78,8 @@ impl EventType {
             Self::RoleChanged => "role_changed",
             Self::UserDeleted => "user_deleted",
             Self::SigningKeyAdded => "signing_key_added",
+            Self::DeviceBound => "device_bound",
+            Self::DeviceNotProven => "device_not_proven",
         }
     }
 }

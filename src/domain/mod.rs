@@ -6,6 +6,7 @@ pub mod audience;
 pub mod client;
 pub mod clock;
 pub mod count;
+pub mod device_key;
 pub mod event;
 pub mod id;
 pub mod kept_form;

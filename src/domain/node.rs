@@ -11,6 +11,9 @@ use crate::domain::key_id::KeyId;
 /// that one that was lost, or a disk that is busy for a while, costs nothing.
 pub const LEASE: Duration = Duration::seconds(30);
 
+/// The capability of a process that verifies the proofs of devices, and whose settings let it.
+pub const DEVICE_BINDING: &str = "device-binding";
+
 /// What a process says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
@@ -45,6 +48,11 @@ impl Announcement {
     /// Tells whether it has a key.
     pub fn knows(&self, key: KeyId) -> bool {
         self.keys.contains(&key)
+    }
+
+    /// Tells whether it can do something that not every version can.
+    pub fn can(&self, capability: &str) -> bool {
+        self.capabilities.split_whitespace().any(|word| word == capability)
     }
 }
 

@@ -9,10 +9,16 @@
 //! [`decide`] says what is to be done, [`Transition::row`] is the one place that says what the row becomes: the
 //! middleware, the second look after a lost swap, the model and the benches all use these two.
 //!
+//! # Devices that prove themselves
+//! A browser that holds a key of its device proves that whenever it renews (W3C Device Bound Session Credentials). On a
+//! row that is bound to such a key, [`decide_proof`] decides and [`decide`] opens nothing: no message that is lost or late
+//! can look like a theft, and a copy of the cookies is worthless. A proof is over a challenge that names a generation.
+//!
 //! # Limits
 //! Each of these can cost one password entry, and nothing else may: a message that is under way for longer than the
 //! grace; eight renewals in a row that are lost or forgotten; a sign-in whose own answer was lost; a browser profile that
-//! was cloned or put back from a copy; a sign-in that was begun under a wrong clock.
+//! was cloned or put back from a copy; a sign-in that was begun under a wrong clock. For a bound sign-in the first two are
+//! gone.
 
 use time::{Duration, OffsetDateTime};
 
@@ -51,6 +57,10 @@ pub enum Decision {
     Restored,
     /// The token would end the sign-in, but this process cannot tell: it slept, or its clock was set. Try again.
     Unsure,
+    /// The sign-in is bound to a device, and nothing proves that this is it: it opens nothing, and ends nothing.
+    NotProven,
+    /// A proof over a challenge that is over: ask for one over the current challenge.
+    Stale,
 }
 
 impl Decision {
@@ -68,14 +78,16 @@ impl Decision {
         match self {
             Self::Unknown => 0,
             Self::Ended(_) => 1,
-            Self::Replayed => 2,
-            Self::RenewalsLost => 3,
-            Self::Unsure => 4,
-            Self::Reissue => 5,
-            Self::Overlap => 6,
-            Self::Rotate => 7,
-            Self::Fresh => 8,
-            Self::Restored => 9,
+            // Of one row at one moment, these two come alone.
+            Self::NotProven | Self::Stale => 2,
+            Self::Replayed => 3,
+            Self::RenewalsLost => 4,
+            Self::Unsure => 5,
+            Self::Reissue => 6,
+            Self::Overlap => 7,
+            Self::Rotate => 8,
+            Self::Fresh => 9,
+            Self::Restored => 10,
         }
     }
 }
@@ -95,6 +107,18 @@ pub struct Circumstances {
     /// Whether a process of the version before may run on the same database. It takes a reissue at another generation for
     /// a replay, so a reissue stays at the generation it has.
     pub reissue_in_place: bool,
+    /// Whether every process on the database verifies proofs: as long as one does not, a refresh token opens a bound
+    /// sign-in too, and its rotation unbinds it.
+    pub binds: bool,
+}
+
+/// A proof by the device of a sign-in, its signature verified with the key of the row.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof<'a> {
+    /// The generation that its challenge names.
+    pub generation: i64,
+    /// The refresh tokens of the sign-in that came with it.
+    pub tokens: &'a [RefreshToken],
 }
 
 /// What is decided, and what carrying it out does to the row.
@@ -119,7 +143,11 @@ pub enum Effect {
         generation: i64,
         /// The hash of the token that goes on working beside it.
         previous: Option<SecretHash>,
+        /// Whether the device proved itself; if not, the row is bound to it no more.
+        proven: bool,
     },
+    /// It is noted that the device proved itself at this generation; the secrets stay.
+    Proved,
     /// It ends, at once.
     Ends(EndReason),
 }
@@ -142,11 +170,18 @@ impl Transition {
     pub fn row(&self, before: &Session, fresh: SecretHash, at: OffsetDateTime) -> Option<Session> {
         match self.effect {
             Effect::Stays => None,
-            Effect::Replaced { generation, previous } => Some(Session {
+            Effect::Replaced { generation, previous, proven } => Some(Session {
                 generation,
                 token_hash: fresh,
                 previous_hash: previous,
                 rotated_at: at,
+                last_seen_at: before.seen(at),
+                device_key: before.device_key.filter(|_| proven),
+                proved_generation: proven.then_some(generation),
+                ..before.clone()
+            }),
+            Effect::Proved => Some(Session {
+                proved_generation: Some(before.generation),
                 last_seen_at: before.seen(at),
                 ..before.clone()
             }),
@@ -176,10 +211,13 @@ impl Transition {
 /// Pure: no clock and no database. The caller carries the transition out by compare-and-swap, and decides again with the
 /// new row if it lost the race.
 pub fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances: &Circumstances) -> Transition {
-    let Circumstances { lifetimes, now, steady, reissue_in_place } = circumstances;
-    let Some(session) = session else { return Transition::new(Decision::Unknown, Effect::Stays) };
-    if let Some(reason) = session.ended(lifetimes, *now) {
-        return Transition::new(Decision::Ended(reason), Effect::Stays);
+    let Circumstances { lifetimes, now, steady, reissue_in_place, binds } = circumstances;
+    let session = match live(session, circumstances) {
+        Ok(session) => session,
+        Err(over) => return over,
+    };
+    if *binds && session.is_bound() {
+        return Transition::new(Decision::NotProven, Effect::Stays);
     }
     let secret = presented.secret.hash();
     let within = is_within(session.rotated_at, lifetimes.window(), *now);
@@ -188,7 +226,7 @@ pub fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances
             Transition::signs_in(Decision::Fresh)
         } else {
             let (generation, previous) = (session.generation.saturating_add(1), Some(session.token_hash));
-            Transition::new(Decision::Rotate, Effect::Replaced { generation, previous })
+            Transition::new(Decision::Rotate, Effect::Replaced { generation, previous, proven: false })
         };
     }
     if session.previous_hash == Some(secret) {
@@ -201,7 +239,7 @@ pub fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances
         } else {
             let generation = session.generation.saturating_add(i64::from(!reissue_in_place));
             let previous = session.previous_hash;
-            Transition::new(Decision::Reissue, Effect::Replaced { generation, previous })
+            Transition::new(Decision::Reissue, Effect::Replaced { generation, previous, proven: false })
         };
         return Transition { losses, ..transition };
     }
@@ -212,6 +250,49 @@ pub fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances
         return Transition::ends(Decision::Restored, EndReason::Restored);
     }
     Transition::ends(Decision::Replayed, EndReason::Replayed)
+}
+
+/// Decides what a proof means, given the row of its sign-in.
+///
+/// The proof decides, whatever cookies came with it: they may be lost, old or of somebody's making. They matter for one
+/// thing: the predecessor moves on only if the active token has reached the browser, so that a browser whose sign-in is
+/// bound no more one day goes on by the token that it has.
+pub fn decide_proof(session: Option<&Session>, proof: &Proof<'_>, circumstances: &Circumstances) -> Transition {
+    let Circumstances { lifetimes, now, steady, .. } = circumstances;
+    let session = match live(session, circumstances) {
+        Ok(session) => session,
+        Err(over) => return over,
+    };
+    if session.proving_key().is_none() {
+        return Transition::new(Decision::Unknown, Effect::Stays);
+    }
+    let within = is_within(session.rotated_at, lifetimes.window(), *now);
+    if proof.generation == session.generation {
+        if !steady || within && session.is_bound() {
+            return Transition::signs_in(Decision::Fresh);
+        }
+        if within {
+            return Transition::new(Decision::Fresh, Effect::Proved);
+        }
+        let stored = proof.tokens.iter().any(|token| token.secret.hash() == session.token_hash);
+        let previous = if stored { Some(session.token_hash) } else { session.previous_hash };
+        let generation = session.generation.saturating_add(1);
+        return Transition::new(Decision::Rotate, Effect::Replaced { generation, previous, proven: true });
+    }
+    let is_previous = proof.generation.checked_add(1) == Some(session.generation);
+    if is_previous && (within || !steady) {
+        return Transition::signs_in(Decision::Overlap);
+    }
+    Transition::new(Decision::Stale, Effect::Stays)
+}
+
+/// Returns the row of a sign-in that is alive, or what the end of it means.
+fn live<'a>(session: Option<&'a Session>, circumstances: &Circumstances) -> Result<&'a Session, Transition> {
+    let session = session.ok_or(Transition::new(Decision::Unknown, Effect::Stays))?;
+    match session.ended(&circumstances.lifetimes, circumstances.now) {
+        Some(reason) => Err(Transition::new(Decision::Ended(reason), Effect::Stays)),
+        None => Ok(session),
+    }
 }
 
 /// Tells whether `now` is at most `window` away from the rotation, in either direction.

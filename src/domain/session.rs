@@ -2,6 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use crate::domain::device_key::DeviceKey;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::token::SecretHash;
 
@@ -185,6 +186,10 @@ pub struct Session {
     pub user_agent: String,
     /// The address it was last used from.
     pub address: String,
+    /// The key of the device that its browser registered right after the password.
+    pub device_key: Option<DeviceKey>,
+    /// The generation at which that device last proved that it holds the key; none before the first proof.
+    pub proved_generation: Option<i64>,
 }
 
 impl Session {
@@ -203,6 +208,20 @@ impl Session {
         } else {
             None
         }
+    }
+
+    /// Returns the key that proofs are verified with; none where a rotation without a proof came after one.
+    ///
+    /// A process of a version that knows no keys rotates without a proof, and leaves the columns as they are.
+    pub fn proving_key(&self) -> Option<&DeviceKey> {
+        let proved = self.proved_generation.is_none_or(|proved| proved == self.generation);
+        self.device_key.as_ref().filter(|_| proved)
+    }
+
+    /// Tells whether it is bound to its device: the one that holds the key has proved that at this generation. A key alone
+    /// binds nothing: the answer to its registration may have been lost.
+    pub fn is_bound(&self) -> bool {
+        self.proving_key().is_some() && self.proved_generation.is_some()
     }
 
     /// Returns for how long the sign-in may be unused; nothing where that does not matter.
@@ -272,6 +291,8 @@ mod tests {
             revoked: None,
             user_agent: String::new(),
             address: String::new(),
+            device_key: None,
+            proved_generation: None,
         }
     }
 

@@ -12,9 +12,8 @@ use crate::crypto::{RandomError, random_bytes};
 use crate::domain::agreement::{announced, differences};
 use crate::domain::clock::Clock;
 use crate::domain::id::NodeId;
-use crate::domain::key_id::KeyId;
 use crate::domain::lease::LeaseWatch;
-use crate::domain::node::{Announcement, Node};
+use crate::domain::node::{Announcement, DEVICE_BINDING, Node};
 use crate::domain::session::Lifetimes;
 use crate::domain::signing_key::{KeyRefusal, list};
 use crate::session::{NodeState, Sessions};
@@ -49,6 +48,8 @@ pub struct NodeParts {
     pub state: NodeState,
     /// How long everything lives here.
     pub lifetimes: Lifetimes,
+    /// Whether sign-ins are bound to their devices here.
+    pub device_binding: bool,
 }
 
 /// A process that has joined; it leaves when this is dropped.
@@ -72,7 +73,7 @@ impl JoinedNode {
     pub fn join(parts: NodeParts) -> Result<Self, JoinError> {
         let id = NodeId::from_bytes(random_bytes()?);
         let node = Self {
-            announcement: announcement(id, parts.state.keys().ids().to_vec(), &parts.lifetimes),
+            announcement: announcement(id, &parts),
             parts,
             started_at: Mutex::default(),
             watch: Mutex::default(),
@@ -138,6 +139,8 @@ impl JoinedNode {
         }
         let own = joined.nodes.iter().find(|node| node.announced.id == self.announcement.id);
         self.started_at.lock().clone_from(&own.map(|own| own.started_at));
+        // One that has fallen silent lately may still run.
+        self.parts.state.set_binds(joined.nodes.iter().all(|node| node.announced.can(DEVICE_BINDING)));
         self.watch.lock().look(&joined.nodes, self.parts.clock.elapsed());
     }
 
@@ -183,13 +186,13 @@ impl Drop for JoinedNode {
     }
 }
 
-fn announcement(id: NodeId, keys: Vec<KeyId>, lifetimes: &Lifetimes) -> Announcement {
+fn announcement(id: NodeId, parts: &NodeParts) -> Announcement {
     Announcement {
         id,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        keys,
-        lifetimes: announced(lifetimes),
-        capabilities: String::new(),
+        keys: parts.state.keys().ids().to_vec(),
+        lifetimes: announced(&parts.lifetimes),
+        capabilities: if parts.device_binding { DEVICE_BINDING.to_owned() } else { String::new() },
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         pid: std::process::id(),
     }

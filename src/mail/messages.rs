@@ -122,6 +122,21 @@ impl Message for AccountDeleted<'_> {
     const TEMPLATE: &'static str = "account_deleted";
 }
 
+/// The cookies of a bound sign-in came without a proof by its device; only what this server found out for itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct CopyTried<'a> {
+    /// When they came.
+    pub at: TimeWords<'a>,
+    /// The address they came from, or words where there is none.
+    pub address: &'a str,
+    /// The page that lists the user's sign-ins.
+    pub devices_url: &'a str,
+}
+
+impl Message for CopyTried<'_> {
+    const TEMPLATE: &'static str = "device_not_proven";
+}
+
 /// The link that confirms the address of a new account, and makes it.
 #[derive(Serialize)]
 pub struct RegistrationLink<'a> {

@@ -38,7 +38,7 @@ macro_rules! built_in {
 
 /// The templates of the program, by the names that a file of the operator's takes the place of.
 const BUILT_IN: &[(&str, &str)] = &built_in!(
-    "account_deleted" "account_locked" "account_made" "address_in_use" "email_change_requested" "email_changed" "new_device" "password_changed"
+    "account_deleted" "account_locked" "account_made" "address_in_use" "device_not_proven" "email_change_requested" "email_changed" "new_device" "password_changed"
     "password_reset_requested" "refresh_token_replayed" "registration_requested"
 );
 

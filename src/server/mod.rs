@@ -42,7 +42,7 @@ use self::monitor::Monitor;
 use self::newcomers::refuse_newcomers;
 use self::service::Watched;
 use self::stream::OwnedStream;
-use crate::web::{Site, plain_answer};
+use crate::web::{Site, begins_browsers_own, plain_answer};
 
 pub(crate) use self::descriptors::raise_descriptor_limit;
 pub(crate) use self::requests::RequestCounts;
@@ -219,8 +219,13 @@ where
 
 /// Tells a client that its address holds too many connections, as far as that goes without waiting for it.
 fn refuse(socket: TcpStream, site: &web::Data<Site>) {
-    let answer = plain_answer(site, StatusCode::TOO_MANY_REQUESTS);
     let told = socket.into_std().and_then(|mut socket| {
+        // What has come by now is all that is looked at.
+        let mut beginning = [0; 32];
+        let read = socket.peek(&mut beginning).unwrap_or(0);
+        let by_proof = begins_browsers_own(beginning.get(..read).unwrap_or_default());
+        let status = if by_proof { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
+        let answer = plain_answer(site, status);
         socket.write_all(&answer)?;
         socket.shutdown(Shutdown::Write)
     });

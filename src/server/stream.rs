@@ -15,7 +15,7 @@ use super::admission::Admitted;
 use super::connection::{Body, Connection, Phase, Verdict};
 use super::framing::HeadScanner;
 use super::monitor::Monitor;
-use crate::web::plain_answer;
+use crate::web::{begins_browsers_own, plain_answer};
 
 /// Bytes of a request's head at most: four times what the longest honest one has, with every cookie a browser keeps.
 const MAX_HEAD: usize = 64 * 1024;
@@ -41,6 +41,8 @@ pub(super) struct OwnedStream {
     beyond: Vec<u8>,
     /// An answer of this stream's own that has not been written yet.
     own: Vec<u8>,
+    /// Whether the request is one that a browser makes by itself, to renew by a proof.
+    by_proof: bool,
     /// Bytes handed on since Actix last found nothing more to read.
     portion: usize,
     /// Whether the client may still be sending what nobody wants.
@@ -61,6 +63,7 @@ impl OwnedStream {
             head_length: 0,
             beyond: Vec::new(),
             own: Vec::new(),
+            by_proof: false,
             portion: 0,
             lingering: false,
         }
@@ -73,6 +76,8 @@ impl OwnedStream {
 
     /// Answers in Actix's place, with the page and the headers that every error has.
     fn answer(&mut self, status: StatusCode) {
+        // Any other refusal would end the binding of the browser that renews by a proof.
+        let status = if self.by_proof { StatusCode::SERVICE_UNAVAILABLE } else { status };
         self.own = plain_answer(self.monitor.site(), status);
         self.lingering = true;
         self.connection.enter(Phase::Ending, self.monitor.now());
@@ -127,6 +132,7 @@ impl OwnedStream {
             }
             self.head = HeadScanner::default();
             self.head_length = 0;
+            self.by_proof = begins_browsers_own(buffer.filled().get(before..).unwrap_or_default());
             self.connection.enter(Phase::Head, self.monitor.now());
         }
         let end = self.head.end(buffer.filled().get(before..).unwrap_or_default());

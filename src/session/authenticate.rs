@@ -11,7 +11,8 @@ use super::found::Found;
 use super::identity::Identity;
 use super::pending::Pending;
 use super::sessions::Sessions;
-use crate::crypto::SignedValues;
+use super::unproven::{TryName, Unproven};
+use crate::crypto::{AccessTokens, SignedValues};
 use crate::domain::access_token::AccessToken;
 use crate::domain::audience::Audience;
 use crate::domain::client::Client;
@@ -28,6 +29,8 @@ pub struct Presented<'a> {
     pub access: Vec<&'a str>,
     /// Values of the refresh cookie.
     pub refresh: Vec<&'a str>,
+    /// What names a browser that came without a proof before.
+    pub browser: Option<TryName>,
 }
 
 /// The cookies of a request that brought one access token and at most one refresh token, as bytes.
@@ -50,6 +53,10 @@ pub struct Authenticated {
     pub ended: Option<Ended>,
     /// Refresh tokens of other sessions that came along: a sign-in or a sign-out ends those that still open something.
     pub(super) others: Vec<RefreshToken>,
+    /// A sign-in that would be signed in if its device proved itself.
+    pub unproven: Option<Unproven>,
+    /// The same, as long as nobody has written it down.
+    pub(super) closed: Option<Box<Found>>,
 }
 
 impl Authenticated {
@@ -65,7 +72,8 @@ impl Sessions {
     /// It asks no database and waits for nothing. `None` says only that [`Sessions::authenticate`] must be asked.
     pub fn recognize(&self, presented: SolePair<'_>, now: OffsetDateTime) -> Option<Arc<Identity>> {
         let identity = self.cache.get(presented.access, Audience::Pages, now, self.parts.clock.elapsed())?;
-        if presented.refresh.is_some_and(|refresh| !claims(refresh, identity.session())) {
+        let beside = presented.refresh.map(|refresh| claims(refresh, identity.session()));
+        if !beside.unwrap_or(!identity.counts_beside_refresh()) {
             return None;
         }
         self.note_use(&identity, now);
@@ -91,7 +99,7 @@ impl Sessions {
         let mut ended = None;
         if let Some((text, token)) = access {
             let of_session = token.session;
-            match self.by_access_token(text, token, client, now, log).await? {
+            match self.by_access_token(text, token, refresh.is_empty(), client, now, log).await? {
                 Ok(identity) => {
                     refresh.retain(|token| token.session != of_session);
                     return Ok(Authenticated { others: refresh, ..Authenticated::signed_in(identity) });
@@ -107,14 +115,33 @@ impl Sessions {
         }
         // From the decision on, the work runs to its end: a client that hangs up takes nothing back.
         let (sessions, client, mut steps) = (self.clone(), client.clone(), std::mem::take(log));
+        let browser = presented.browser.clone();
         let task = tokio::spawn(async move {
             let authenticated =
                 sessions.by_refresh_tokens(Audience::Pages, refresh, ended, &client, now, &mut steps).await;
+            let authenticated = match authenticated {
+                Ok(found) => sessions.note_closed(found, browser, &client, now).await,
+                Err(error) => Err(error),
+            };
             (authenticated, steps)
         });
         let (authenticated, steps) = task.await.map_err(|error| StoreError::Query(error.into()))?;
         *log = steps;
         authenticated
+    }
+
+    /// Writes a bound sign-in down whose cookies came without a proof, if the request brought one and nothing opened.
+    async fn note_closed(
+        &self,
+        mut authenticated: Authenticated,
+        browser: Option<TryName>,
+        client: &Client,
+        now: OffsetDateTime,
+    ) -> Result<Authenticated, SessionError> {
+        if let Some(found) = authenticated.closed.take() {
+            authenticated.unproven = Some(self.note_unproven(*found, browser, client, now).await?);
+        }
+        Ok(authenticated)
     }
 
     /// Returns the first access token in force that the verified refresh tokens do not speak against: one of them is of its
@@ -126,7 +153,9 @@ impl Sessions {
         now: OffsetDateTime,
         log: &mut DecisionLog,
     ) -> Option<(&'a str, AccessToken)> {
-        presented.access.iter().find_map(|text| match self.parts.access_tokens.verify(text, now) {
+        // One that has just run out counts on a bound session; whether it is of one is looked up later.
+        let verify = if self.binds() { AccessTokens::verify_late } else { AccessTokens::verify };
+        let verified = |text: &&'a str| match verify(&self.parts.access_tokens, text, now) {
             Ok(token) if refresh.is_empty() || refresh.iter().any(|refresh| refresh.session == token.session) => {
                 Some((*text, token))
             }
@@ -138,7 +167,11 @@ impl Sessions {
                 log.note(|| format!("access token set aside: {refusal}"));
                 None
             }
-        })
+        };
+        let mut found: Vec<_> = presented.access.iter().filter_map(verified).collect();
+        // One that is in force comes before one that has just run out.
+        found.sort_by_key(|(_, token)| !token.is_current(now));
+        found.into_iter().next()
     }
 
     /// Returns the refresh tokens that we signed; a forged one costs no database call.
@@ -154,16 +187,23 @@ impl Sessions {
         tokens
     }
 
+    /// Returns the refresh tokens that we signed, where nobody reads why.
+    pub(super) fn refresh_tokens(&self, presented: &Presented<'_>) -> Vec<RefreshToken> {
+        self.verified_refresh(presented, &mut DecisionLog::default())
+    }
+
     /// Looks the session of a verified access token up, unless that is remembered.
     pub(super) async fn by_access_token(
         &self,
         text: &str,
         token: AccessToken,
+        alone: bool,
         client: &Client,
         now: OffsetDateTime,
         log: &mut DecisionLog,
     ) -> Result<Result<Arc<Identity>, Option<Ended>>, SessionError> {
-        if let Some(identity) = self.cache.get(text.as_bytes(), token.audience, now, self.parts.clock.elapsed()) {
+        let remembered = self.cache.get(text.as_bytes(), token.audience, now, self.parts.clock.elapsed());
+        if let Some(identity) = remembered.filter(|identity| !(alone && identity.counts_beside_refresh())) {
             self.note_use(&identity, now);
             log.note(|| "signed in: access token, remembered".to_owned());
             return Ok(Ok(identity));
@@ -184,12 +224,20 @@ impl Sessions {
             log.note(|| format!("access token set aside: its session ended, {}", reason.as_str()));
             return Ok(Err(Some(self.note_ended(&session, reason, now))));
         }
+        if !token.is_current(now) && !session.is_bound() {
+            log.note(|| "access token set aside: not in force at this time".to_owned());
+            return Ok(Err(None));
+        }
         if !user.is_active {
             log.note(|| "signed out: the account is deactivated".to_owned());
             return Ok(Err(Some(self.end_deactivated(&session, client, now).await?)));
         }
         log.note(|| format!("signed in: access token of session {}, looked up", session.id));
         let identity = Arc::new(Identity::new(user, &session, token, theft, None, read));
+        if alone && identity.counts_beside_refresh() {
+            log.note(|| "access token set aside: its refresh token is gone, with the browser that held it".to_owned());
+            return Ok(Err(None));
+        }
         self.cache.insert(text, Arc::clone(&identity));
         self.note_use(&identity, now);
         Ok(Ok(identity))

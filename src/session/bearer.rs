@@ -72,7 +72,7 @@ impl Sessions {
             }
         };
         Ok(self
-            .by_access_token(token, verified, client, now, log)
+            .by_access_token(token, verified, false, client, now, log)
             .await?
             .map_err(|ended| BearerRefusal::of(ended.map(|ended| ended.reason))))
     }

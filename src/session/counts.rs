@@ -3,9 +3,21 @@
 use crate::domain::count::Count;
 use crate::domain::rotation::Decision;
 
-/// The decisions on refresh tokens, in words; [`place`] says which is which.
-const DECISIONS: [&str; 10] =
-    ["unknown", "ended", "fresh", "rotate", "overlap", "reissue", "renewals_lost", "replayed", "restored", "unsure"];
+/// The decisions on refresh tokens and proofs, in words; [`place`] says which is which.
+const DECISIONS: [&str; 12] = [
+    "unknown",
+    "ended",
+    "fresh",
+    "rotate",
+    "overlap",
+    "reissue",
+    "renewals_lost",
+    "replayed",
+    "restored",
+    "unsure",
+    "not_proven",
+    "stale",
+];
 
 /// What this process has decided since its start.
 #[derive(Debug, Default)]
@@ -16,7 +28,7 @@ pub struct SessionCounts {
 }
 
 impl SessionCounts {
-    /// Counts what a refresh token meant.
+    /// Counts what a refresh token or a proof meant.
     pub(super) fn decided(&self, decision: Decision) {
         if let Some(count) = self.decisions.get(place(decision)) {
             count.add();
@@ -42,5 +54,7 @@ fn place(decision: Decision) -> usize {
         Decision::Replayed => 7,
         Decision::Restored => 8,
         Decision::Unsure => 9,
+        Decision::NotProven => 10,
+        Decision::Stale => 11,
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 
 /// A row with its user, and what they are to be warned of.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) session: Session,
     pub(super) user: User,

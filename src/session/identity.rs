@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::epoch::Epoch;
 use crate::crypto::WrittenFormToken;
-use crate::domain::access_token::{AccessToken, is_current};
+use crate::domain::access_token::{AccessToken, BOUND_LEEWAY_SECONDS, is_current};
 use crate::domain::audience::Audience;
 use crate::domain::event::Theft;
 use crate::domain::id::SessionId;
@@ -26,6 +26,8 @@ pub struct Identity {
     audience: Audience,
     kept: bool,
     shared_computer: bool,
+    bound: bool,
+    beside_refresh: bool,
     access_issued_at: i64,
     access_expires_at: i64,
     authenticated_at: i64,
@@ -85,6 +87,8 @@ impl Identity {
             audience: access.audience,
             kept: session.kept,
             shared_computer: session.shared_computer,
+            bound: session.is_bound(),
+            beside_refresh: counts_beside_refresh(session),
             access_issued_at: access.issued_at.unix_timestamp(),
             access_expires_at: access.expires_at.unix_timestamp(),
             authenticated_at: access.authenticated_at.unix_timestamp(),
@@ -99,21 +103,37 @@ impl Identity {
         }
     }
 
-    /// Makes the same identity for another access token; what no page has told yet goes with it.
-    pub(super) fn renewed(&self, access: AccessToken) -> Self {
-        self.with(self.user.clone(), self.theft.clone(), access, self.read())
+    /// Makes the same identity for another access token of its session; what no page has told yet goes with it.
+    pub(super) fn renewed(&self, session: &Session, access: AccessToken) -> Self {
+        self.with(session, self.user.clone(), self.theft.clone(), access, self.read())
     }
 
     /// Makes the same identity for another access token, with the user, and what they are to be warned of, as they were
     /// read just now.
-    pub(super) fn reread(&self, user: User, theft: Option<Theft>, access: AccessToken, read: Reading) -> Self {
-        self.with(user, theft.map(Box::new), access, read)
+    pub(super) fn reread(
+        &self,
+        session: &Session,
+        user: User,
+        theft: Option<Theft>,
+        access: AccessToken,
+        read: Reading,
+    ) -> Self {
+        self.with(session, user, theft.map(Box::new), access, read)
     }
 
-    fn with(&self, user: User, theft: Option<Box<Theft>>, access: AccessToken, read: Reading) -> Self {
+    fn with(
+        &self,
+        session: &Session,
+        user: User,
+        theft: Option<Box<Theft>>,
+        access: AccessToken,
+        read: Reading,
+    ) -> Self {
         Self {
             user,
             session: access.session,
+            bound: session.is_bound(),
+            beside_refresh: counts_beside_refresh(session),
             access_issued_at: access.issued_at.unix_timestamp(),
             access_expires_at: access.expires_at.unix_timestamp(),
             authenticated_at: access.authenticated_at.unix_timestamp(),
@@ -161,7 +181,18 @@ impl Identity {
 
     /// Tells whether the access token is in force at `now`.
     pub(super) fn is_current(&self, now: OffsetDateTime) -> bool {
-        is_current(self.access_issued_at, self.access_expires_at, now)
+        let leeway = if self.bound { BOUND_LEEWAY_SECONDS } else { 0 };
+        is_current(self.access_issued_at, self.access_expires_at.saturating_add(leeway), now)
+    }
+
+    /// Tells whether the access token counts only beside a refresh token of its session.
+    pub(super) fn counts_beside_refresh(&self) -> bool {
+        self.beside_refresh
+    }
+
+    /// Tells whether the session was bound to its device when the access token was issued.
+    pub fn is_bound(&self) -> bool {
+        self.bound
     }
 
     /// Tells whether "keep me signed in" was checked.
@@ -224,6 +255,12 @@ impl Identity {
         self.noted.fetch_max(minute(now), Ordering::Relaxed);
         Some(end_of_minute(now))
     }
+}
+
+/// Tells whether access tokens of a session count only beside a refresh token: where the session ends with the browser, and
+/// the access cookie has an end of its own, because nothing else would make the browser renew it by a proof.
+fn counts_beside_refresh(session: &Session) -> bool {
+    !session.kept && session.proving_key().is_some()
 }
 
 /// Counts the minutes that have begun since 1970, as [`end_of_minute`] rounds.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use time::OffsetDateTime;
 
@@ -16,6 +16,7 @@ pub struct NodeState {
     keys: KeyState,
     clock_offset: Arc<AtomicI64>,
     clock_limit: time::Duration,
+    binds: Arc<AtomicBool>,
 }
 
 /// Why this process should get no requests.
@@ -32,7 +33,12 @@ pub enum NotReady {
 impl NodeState {
     /// Starts with the keys as they are, and with a clock that is right.
     pub fn new(keys: KeyState, lifetimes: &Lifetimes) -> Self {
-        Self { keys, clock_offset: Arc::default(), clock_limit: clock_limit(lifetimes.reuse_grace) }
+        Self {
+            keys,
+            clock_offset: Arc::default(),
+            clock_limit: clock_limit(lifetimes.reuse_grace),
+            binds: Arc::default(),
+        }
     }
 
     /// Returns which keys sign and verify.
@@ -48,6 +54,16 @@ impl NodeState {
         self.keys.require()?;
         let seconds = self.clock_offset.load(Ordering::SeqCst);
         if time::Duration::seconds(seconds).abs() > self.clock_limit { Err(NotReady::Clock(seconds)) } else { Ok(()) }
+    }
+
+    /// Says whether every process on the database binds sign-ins to their devices; until then, nobody does.
+    pub fn set_binds(&self, binds: bool) {
+        self.binds.store(binds, Ordering::SeqCst);
+    }
+
+    /// Tells whether every process on the database binds sign-ins to their devices.
+    pub fn binds(&self) -> bool {
+        self.binds.load(Ordering::SeqCst)
     }
 
     /// Takes in what the clock of the database said between two moments of this machine's.

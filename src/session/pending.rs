@@ -25,7 +25,7 @@ impl Pending {
     pub fn generation(&self) -> i64 {
         match self.transition.effect {
             Effect::Replaced { generation, .. } => generation,
-            Effect::Stays | Effect::Ends(_) => self.session.generation,
+            Effect::Stays | Effect::Proved | Effect::Ends(_) => self.session.generation,
         }
     }
 }

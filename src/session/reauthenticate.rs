@@ -75,7 +75,11 @@ impl Sessions {
             Ok((session, Vec::new()))
         });
         match noted.await? {
-            Some(session) => self.tokens_after_password(acting, session).await.map(ReauthenticationOutcome::Done),
+            Some(session) => {
+                let registration = self.registration(&session)?;
+                let tokens = self.tokens_after_password(acting, session).await?;
+                Ok(ReauthenticationOutcome::Done(IssuedTokens { registration, ..tokens }))
+            }
             None => {
                 self.refuse_outdated(&proven, acting.client).await?;
                 Ok(ReauthenticationOutcome::Refused)
@@ -131,14 +135,12 @@ impl Sessions {
             }
         }
         let access = self.access_token(identity.audience(), &session, self.now());
-        self.issue(identity.renewed(access), &session, None)
+        self.issue(identity.renewed(&session, access), &session, None)
     }
 
     /// Returns the refresh tokens of one session that a request brought.
     fn own_refresh_tokens(&self, presented: &Presented<'_>, session: &Session) -> Vec<RefreshToken> {
-        let verified = presented.refresh.iter().filter_map(|text| self.parts.refresh_cookie.verify(text));
-        let tokens = verified.filter_map(|value| value.parse::<RefreshToken>().ok());
-        tokens.filter(|token| token.session == session.id).collect()
+        self.refresh_tokens(presented).into_iter().filter(|token| token.session == session.id).collect()
     }
 }
 

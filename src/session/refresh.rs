@@ -56,7 +56,7 @@ impl Sessions {
             }
         }
         let (mut over, mut harmful) = (ended, Vec::new());
-        let mut unsure = false;
+        let (mut unsure, mut unproven) = (false, None);
         for id in sessions {
             if let Some(ended) = self.cache.ended(id, self.parts.clock.elapsed()) {
                 log.note(|| format!("refresh token of session {id}: ended, {}", ended.reason.as_str()));
@@ -76,6 +76,9 @@ impl Sessions {
                     let Candidate { presented, transition, .. } = candidate;
                     return Ok(self.opened(audience, found, presented, transition, others, now));
                 }
+                (Some(found), _) if decision == Decision::NotProven => {
+                    unproven.get_or_insert(found);
+                }
                 (Some(found), Effect::Ends(_)) => harmful.push((found, candidate.presented)),
                 (Some(found), _) => match decision {
                     Decision::Ended(reason) => {
@@ -94,7 +97,7 @@ impl Sessions {
         if unsure {
             return Err(SessionError::Unsure);
         }
-        Ok(Authenticated { ended: over, others: tokens, ..Authenticated::default() })
+        Ok(Authenticated { ended: over, others: tokens, closed: unproven.map(Box::new), ..Authenticated::default() })
     }
 
     /// Reads a session and decides about each of its tokens; the best decision counts.
@@ -130,8 +133,7 @@ impl Sessions {
     ) -> Authenticated {
         let Found { session, user, theft, read } = found;
         let access = self.access_token(audience, &session, now);
-        let last_seen_at = last_use(&session);
-        let away_from = (now - last_seen_at >= WELCOME_AFTER).then_some(session.last_seen_at);
+        let (last_seen_at, away_from) = (last_use(&session), away_from(&session, now));
         let identity = Arc::new(Identity::new(user, &session, access, theft, away_from, read));
         if transition.effect == Effect::Stays {
             // A rotation writes its use down; this one would go unnoticed, for as long as the window is.
@@ -140,7 +142,7 @@ impl Sessions {
         let circumstances = self.circumstances(now);
         let kept = Arc::clone(&identity);
         let pending = Pending { presented, session, transition, circumstances, identity: kept, last_seen_at };
-        Authenticated { identity: Some(identity), pending: Some(Box::new(pending)), ended: None, others }
+        Authenticated { identity: Some(identity), pending: Some(Box::new(pending)), others, ..Authenticated::default() }
     }
 
     /// Ends a session that its tokens show to be in the wrong hands, or from another time; nothing where the row has moved
@@ -195,6 +197,11 @@ impl Sessions {
         }
         ended
     }
+}
+
+/// Returns when whoever comes back after a pause was last here.
+pub(super) fn away_from(session: &Session, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    (now - last_use(session) >= WELCOME_AFTER).then_some(session.last_seen_at)
 }
 
 /// Returns when a session was last used, to the second where that was its last rotation.

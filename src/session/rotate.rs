@@ -39,7 +39,7 @@ impl Sessions {
                 _ if !transition.decision.opens() => return Ok(None),
                 None if self.cache.is_up_to_date(&identity, self.parts.clock.elapsed()) => {
                     let access = self.access_token(identity.audience(), &session, now);
-                    return self.issue(identity.renewed(access), &session, None).map(Some);
+                    return self.issue(identity.renewed(&session, access), &session, None).map(Some);
                 }
                 // Something changed while the page was made, or so long ago that it may have been forgotten.
                 None => None,
@@ -59,7 +59,7 @@ impl Sessions {
             if let Some(after) = swapped {
                 let refresh = RefreshToken { session: after.id, generation: after.generation, secret };
                 let access = self.access_token(identity.audience(), &after, now);
-                return self.issue(identity.renewed(access), &after, Some(&refresh)).map(Some);
+                return self.issue(identity.renewed(&after, access), &after, Some(&refresh)).map(Some);
             }
             let (id, read) = (session.id, self.reading());
             let found = self.parts.database.read(move |connection| Self::find_with_theft(connection, id, now)).await?;
@@ -69,7 +69,7 @@ impl Sessions {
             if transition.decision.opens() && transition.effect == Effect::Stays {
                 // Read just now: what changed meanwhile is in it.
                 let access = self.access_token(identity.audience(), &session, now);
-                let identity = identity.reread(user, theft, access, read);
+                let identity = identity.reread(&session, user, theft, access, read);
                 return self.issue(identity, &session, None).map(Some);
             }
         }

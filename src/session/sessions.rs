@@ -12,8 +12,11 @@ use super::glances::Glances;
 use super::identity_cache::IdentityCache;
 use super::last_seen::LastSeen;
 use super::node_state::NodeState;
+use super::recent_tries::{RecentTries, RenewalKey};
 use super::turns::Turns;
-use crate::crypto::{AccessTokens, ApiRefreshTokens, FirstSecrets, PasswordPool, RandomError, SignedValues};
+use crate::crypto::{
+    AccessTokens, ApiRefreshTokens, DeviceProofs, FirstSecrets, PasswordPool, RandomError, SignedValues,
+};
 use crate::domain::clock::Clock;
 use crate::domain::id::SessionId;
 use crate::domain::password::Password;
@@ -47,6 +50,8 @@ pub struct SessionsParts {
     pub api_access_tokens: AccessTokens,
     /// The signature of the API's refresh tokens.
     pub api_refresh_tokens: ApiRefreshTokens,
+    /// The challenges and proofs of devices.
+    pub device_proofs: DeviceProofs,
     /// What the first secret of a session is made from.
     pub first_secrets: FirstSecrets,
     /// The one origin, for links in mails.
@@ -71,6 +76,8 @@ pub struct Inner {
     pub(super) turns: Turns,
     pub(super) glances: Glances,
     pub(super) counts: SessionCounts,
+    pub(super) renewals: RecentTries<RenewalKey>,
+    pub(super) unproven: RecentTries<SessionId>,
     reissue_in_place: AtomicBool,
 }
 
@@ -94,6 +101,8 @@ impl Sessions {
             turns: Turns::default(),
             glances: Glances::new(),
             counts: SessionCounts::default(),
+            renewals: RecentTries::of_renewals(),
+            unproven: RecentTries::without_proof(),
             reissue_in_place: AtomicBool::new(true),
             parts,
         })))
@@ -202,6 +211,11 @@ impl Sessions {
         self.reissue_in_place.load(Ordering::SeqCst)
     }
 
+    /// Tells whether sign-ins are bound to their devices at this moment: every process that may run knows how, and is set to.
+    pub fn binds(&self) -> bool {
+        self.parts.node.binds() && !self.reissues_in_place()
+    }
+
     /// Returns the shortest break of the process, or step of its clock, after which it judges nobody for a while: half the
     /// grace.
     pub fn longest_pause(&self) -> Duration {
@@ -217,6 +231,7 @@ impl Sessions {
             now,
             steady: steady_for >= lifetimes.window().unsigned_abs(),
             reissue_in_place: self.reissues_in_place(),
+            binds: self.binds(),
         }
     }
 

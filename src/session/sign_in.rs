@@ -9,6 +9,7 @@ use super::new_device::NewDeviceNotice;
 use super::password_try::{PasswordOutcome, ProvenPassword, Throttled};
 use super::sessions::Sessions;
 use super::tokens::{Begun, IssuedTokens};
+use super::unproven::Unproven;
 use crate::crypto::Verification;
 use crate::domain::audience::Audience;
 use crate::domain::client::Client;
@@ -57,6 +58,33 @@ pub enum SignInOutcome {
     Throttled(Throttled),
 }
 
+/// What a sign-in takes the place of in the jar.
+#[derive(Debug)]
+struct Replaced {
+    /// What the cookies opened.
+    sessions: Vec<SessionId>,
+    /// What they would have opened with a proof, of the very user who has just entered the password.
+    unproven: Option<Unproven>,
+}
+
+impl Replaced {
+    /// Ends all of it; the browser without a proof was its owner's, and nobody is mailed about it.
+    fn end(
+        mut self,
+        connection: &mut Connection,
+        client: &Client,
+        now: OffsetDateTime,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        if let Some(Unproven { session, browser, .. }) = self.unproven {
+            self.sessions.push(session);
+            if let Some(browser) = browser {
+                Sessions::absolve(connection, session, &browser)?;
+            }
+        }
+        end_replaced(connection, &self.sessions, client, now)
+    }
+}
+
 /// A session that was recorded, with what its first page shows.
 pub(crate) type Recorded = (Begun, User, Option<Theft>);
 
@@ -79,7 +107,8 @@ impl Sessions {
             PasswordOutcome::Throttled(throttled) => return Ok(SignInOutcome::Throttled(throttled)),
         };
         let now = self.now();
-        let replaced = self.opening(held, now).await?;
+        let unproven = held.unproven.clone().filter(|unproven| unproven.user == proven.user.id);
+        let replaced = Replaced { sessions: self.opening(held, now).await?, unproven };
         let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience).on_shared_computer(shared_computer);
         let begun = draft.for_user(proven.user.id);
         let notice = self.new_device_notice(&proven.user, client, now)?;
@@ -106,7 +135,7 @@ impl Sessions {
         proven: ProvenPassword,
         notice: NewDeviceNotice,
         form: Option<FormId>,
-        replaced: Vec<SessionId>,
+        replaced: Replaced,
         client: Client,
     ) -> Result<Option<Recorded>, SessionError> {
         let (sessions, now) = (self.clone(), begun.session.created_at);
@@ -116,7 +145,7 @@ impl Sessions {
             if !locked.is_some_and(|user| user.is_active && user.password_hash == proven.hash) {
                 return Ok((None, Vec::new()));
             }
-            let ended = end_replaced(connection, &replaced, &client, now)?;
+            let ended = replaced.end(connection, &client, now)?;
             let begun = sessions.record(connection, begun, form, proven.weakness, &client)?;
             if proven.is_from_new_device(connection, &client, now)? {
                 notice.insert(connection, &proven.user, begun.session.id, now)?;

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::SessionError;
 use super::identity::{Identity, Reading};
+use super::registration::Registration;
 use super::sessions::{Sessions, SessionsParts};
 use crate::crypto::random_bytes;
 use crate::domain::access_token::AccessToken;
@@ -31,6 +32,10 @@ pub struct IssuedTokens {
     pub session_expires_at: OffsetDateTime,
     /// Whether the cookies outlive the browser session.
     pub kept: bool,
+    /// Whether the browser renews the access token by a proof: it then has to know when that runs out.
+    pub by_proof: bool,
+    /// What the browser is asked to do, where this is the answer to a password.
+    pub registration: Option<Registration>,
     /// When they were issued.
     pub issued_at: OffsetDateTime,
 }
@@ -97,6 +102,8 @@ impl Draft {
             revoked: None,
             address: self.client.address_text(),
             user_agent: self.client.user_agent,
+            device_key: None,
+            proved_generation: None,
         };
         let refresh = RefreshToken { session: self.id, generation: 0, secret: self.secret };
         Begun { session, refresh, issued_at: self.now, read: self.read, audience: self.audience }
@@ -148,6 +155,8 @@ impl Sessions {
             refresh: refresh.map(|refresh| sign(&self.parts, refresh)).transpose()?,
             session_expires_at: session.expires_at,
             kept: session.kept,
+            by_proof: session.proving_key().is_some(),
+            registration: None,
             issued_at: token.issued_at,
         })
     }
@@ -193,6 +202,8 @@ impl Sessions {
         let session = &begun.session;
         let access = self.access_token(begun.audience, session, begun.issued_at);
         let identity = Identity::new(user, session, access, theft, None, begun.read);
-        self.issue(identity, session, Some(&begun.refresh))
+        // No program proves anything.
+        let registration = if begun.audience == Audience::Pages { self.registration(session)? } else { None };
+        Ok(IssuedTokens { registration, ..self.issue(identity, session, Some(&begun.refresh))? })
     }
 }

@@ -118,6 +118,24 @@ fn ids_within(window: Window) -> (i64, i64) {
     }
 }
 
+/// Tells whether there is an event like this one about a session since `since`.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn happened_since(
+    connection: &mut Connection,
+    event: &Event,
+    session: SessionId,
+    since: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    let like = auth_events::table
+        .filter(auth_events::user_id.eq(event.user.map(|user| user.0)))
+        .filter(auth_events::event_type.eq(event.kind.as_str()))
+        .filter(auth_events::created_at.gt(seconds(since)))
+        .filter(auth_events::details.like(format!("%\"{session}\"%")));
+    Ok(diesel::select(diesel::dsl::exists(like)).get_result(connection)?)
+}
+
 /// Returns the last theft of one of a user's sign-ins that was noticed after `since`.
 ///
 /// # Errors

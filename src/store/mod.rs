@@ -18,6 +18,7 @@ mod checkpoints;
 mod connection;
 mod database;
 pub mod deletion;
+pub mod device_keys;
 pub mod email_changes;
 mod error;
 pub mod event_follower;
@@ -53,6 +54,7 @@ pub mod url;
 pub mod user_import;
 pub mod users;
 mod wakeup;
+pub mod withheld_mail;
 mod write_probe;
 mod writer;
 

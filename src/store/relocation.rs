@@ -159,6 +159,8 @@ copied! { SessionRow of sessions by id {
     revoked_because: Option<String>,
     user_agent: String,
     address: String,
+    device_key: Option<Vec<u8>>,
+    proved_generation: Option<i64>,
 } }
 
 copied! { TokenRow of auth_tokens by token_hash {

@@ -157,6 +157,8 @@ diesel::table! {
         address -> Text,
         welcomed_at -> Nullable<BigInt>,
         shared_computer -> Bool,
+        device_key -> Nullable<Binary>,
+        proved_generation -> Nullable<BigInt>,
     }
 }
 

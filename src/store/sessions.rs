@@ -11,6 +11,7 @@ use super::schema::{sessions, users};
 pub use super::swap::swap;
 use super::times::{moment, seconds};
 use super::users::UserRow;
+use crate::domain::device_key::DeviceKey;
 use crate::domain::event::Event;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{EndReason, Revocation, Session};
@@ -36,6 +37,8 @@ pub(super) struct SessionRow {
     revoked_because: Option<String>,
     user_agent: String,
     address: String,
+    device_key: Option<Vec<u8>>,
+    proved_generation: Option<i64>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -62,6 +65,8 @@ impl TryFrom<SessionRow> for Session {
             revoked: revoked.transpose()?,
             user_agent: row.user_agent,
             address: row.address,
+            device_key: row.device_key.as_deref().map(device_key).transpose()?,
+            proved_generation: row.proved_generation,
         })
     }
 }
@@ -85,12 +90,18 @@ impl From<&Session> for SessionRow {
             revoked_because: session.revoked.map(|revocation| revocation.because.as_str().to_owned()),
             user_agent: session.user_agent.clone(),
             address: session.address.clone(),
+            device_key: session.device_key.map(|key| key.as_bytes().to_vec()),
+            proved_generation: session.proved_generation,
         }
     }
 }
 
 fn hash(bytes: &[u8]) -> Result<SecretHash, StoreError> {
     bytes.try_into().map(SecretHash::from_bytes).map_err(|_| StoreError::Corrupt("a token hash of another length"))
+}
+
+fn device_key(bytes: &[u8]) -> Result<DeviceKey, StoreError> {
+    bytes.try_into().map(DeviceKey::from_bytes).map_err(|_| StoreError::Corrupt("a device key of another length"))
 }
 
 /// Adds the row of a new sign-in.

@@ -18,6 +18,9 @@ use crate::domain::token::SecretHash;
 /// Puts the row `after` in the place of `before` if that still stands as it was read and was not revoked:
 /// compare-and-swap. An event goes with it.
 ///
+/// What a device has proved since counts as a move of the row: a rotation without a proof that was decided before must not
+/// undo it.
+///
 /// Returns whether it did; `false` means that somebody else was faster, and that the row must be read again. On a server
 /// both are one statement, which commits by itself in one round trip.
 ///
@@ -45,6 +48,9 @@ pub fn swap(
     Ok(swapped == 1)
 }
 
+/// Stands in a comparison for a row that nobody has proved anything of.
+const NEVER_PROVED: i64 = -1;
+
 /// What [`swap`] runs, written out so that a connection prepares it once.
 ///
 /// Diesel prepares each of its own `UPDATE`s anew, as it cannot know that their columns stay the same, and the one writer
@@ -54,12 +60,15 @@ struct SwapStatement {
     id: String,
     generation: i64,
     token_hash: SecretHash,
+    proved_generation: i64,
     next_generation: i64,
     next_hash: SecretHash,
     previous_hash: Option<Vec<u8>>,
     rotated_at: i64,
     last_seen_at: i64,
     address: String,
+    device_key: Option<Vec<u8>>,
+    next_proved_generation: Option<i64>,
 }
 
 impl SwapStatement {
@@ -68,12 +77,15 @@ impl SwapStatement {
             id: before.id.to_string(),
             generation: before.generation,
             token_hash: before.token_hash,
+            proved_generation: before.proved_generation.unwrap_or(NEVER_PROVED),
             next_generation: after.generation,
             next_hash: after.token_hash,
             previous_hash: after.previous_hash.map(|hash| hash.as_bytes().to_vec()),
             rotated_at: seconds(after.rotated_at),
             last_seen_at: seconds(after.last_seen_at),
             address: after.address.clone(),
+            device_key: after.device_key.map(|key| key.as_bytes().to_vec()),
+            next_proved_generation: after.proved_generation,
         }
     }
 }
@@ -84,6 +96,7 @@ where
     str: ToSql<Text, DB>,
     [u8]: ToSql<Binary, DB>,
     Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
+    Option<i64>: ToSql<Nullable<BigInt>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql("UPDATE sessions SET generation = ");
@@ -101,12 +114,18 @@ where
         out.push_bind_param::<BigInt, _>(&self.last_seen_at)?;
         out.push_sql(" END, address = ");
         out.push_bind_param::<Text, str>(&self.address)?;
+        out.push_sql(", device_key = ");
+        out.push_bind_param::<Nullable<Binary>, _>(&self.device_key)?;
+        out.push_sql(", proved_generation = ");
+        out.push_bind_param::<Nullable<BigInt>, _>(&self.next_proved_generation)?;
         out.push_sql(" WHERE id = ");
         out.push_bind_param::<Text, str>(&self.id)?;
         out.push_sql(" AND generation = ");
         out.push_bind_param::<BigInt, _>(&self.generation)?;
         out.push_sql(" AND token_hash = ");
         out.push_bind_param::<Binary, [u8]>(self.token_hash.as_bytes())?;
+        out.push_sql(" AND coalesce(proved_generation, -1) = ");
+        out.push_bind_param::<BigInt, _>(&self.proved_generation)?;
         out.push_sql(" AND revoked_at IS NULL");
         Ok(())
     }

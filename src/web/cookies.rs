@@ -7,12 +7,13 @@
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use cookie::{Cookie, SameSite};
 use memchr::memchr;
+use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use crate::crypto::SignedValues;
 use crate::domain::id::{DeviceId, FormId, SessionId};
 use crate::domain::mail_token::{MailToken, RESET_LIFE};
-use crate::session::{IssuedTokens, Presented, SolePair};
+use crate::session::{IssuedTokens, Presented, SolePair, TryName};
 use crate::web::notice::Notice;
 
 /// Cookies of one name that are looked at: every one costs a hash, and a browser keeps 180 of a site at most, so nobody
@@ -26,6 +27,9 @@ const RESET_CANDIDATES: usize = 8;
 /// would meet.
 const DEVICE_KEPT: Duration = Duration::days(365);
 
+/// How long a browser that came without a proof is known: longer than the mail about it waits.
+const UNPROVEN_KEPT: Duration = Duration::hours(2);
+
 /// The names of the cookies of this origin, and how they are set.
 #[derive(Debug, Clone)]
 pub(crate) struct CookieJar {
@@ -35,6 +39,7 @@ pub(crate) struct CookieJar {
     form: &'static str,
     password_reset: &'static str,
     device: &'static str,
+    unproven: &'static str,
 }
 
 /// A browser that is not signed in, and what a page has still to tell its user.
@@ -89,18 +94,19 @@ impl CookieJar {
     /// Names the cookies: with an https origin, the `__Host-` prefix keeps other hosts and plain HTTP from setting them
     /// (RFC 6265bis section 4.1.3.2).
     pub(crate) fn new(secure: bool) -> Self {
-        let [access, refresh, form, password_reset, device] = if secure {
+        let [access, refresh, form, password_reset, device, unproven] = if secure {
             [
                 "__Host-access_token",
                 "__Host-keep_signed_in",
                 "__Host-form",
                 "__Host-password_reset",
                 "__Host-known_device",
+                "__Host-unproven",
             ]
         } else {
-            ["access_token", "keep_signed_in", "form", "password_reset", "known_device"]
+            ["access_token", "keep_signed_in", "form", "password_reset", "known_device", "unproven"]
         };
-        Self { secure, access, refresh, form, password_reset, device }
+        Self { secure, access, refresh, form, password_reset, device, unproven }
     }
 
     /// Reads the cookies that sign in.
@@ -175,10 +181,40 @@ impl CookieJar {
 
     /// Writes the cookies of a session that began or was renewed.
     pub(crate) fn set_tokens(&self, headers: &mut HeaderMap, tokens: &IssuedTokens) {
-        let life = |end: OffsetDateTime| tokens.kept.then(|| end - tokens.issued_at);
-        self.append(headers, self.access, &tokens.access, life(tokens.access_expires_at));
+        let life = |end: OffsetDateTime| end - tokens.issued_at;
+        // A browser that renews by proofs does so when the cookie is about to end, and so must know when that is.
+        let ends = tokens.kept || tokens.by_proof;
+        self.append(headers, self.access, &tokens.access, ends.then(|| life(tokens.access_expires_at)));
         if let Some(refresh) = &tokens.refresh {
-            self.append(headers, self.refresh, refresh, life(tokens.session_expires_at));
+            self.append(headers, self.refresh, refresh, tokens.kept.then(|| life(tokens.session_expires_at)));
+        }
+    }
+
+    /// Describes the cookie that a proof renews, as [`CookieJar::set_tokens`] sets it and a browser keeps it in mind.
+    pub(crate) fn renewed_by_proof(&self) -> Value {
+        let secure = if self.secure { "Secure; " } else { "" };
+        json!({ "type": "cookie", "name": self.access, "attributes": format!("Path=/; {secure}HttpOnly; SameSite=Lax") })
+    }
+
+    /// Takes an access token away that did not count: as long as a browser has it, it has no reason to renew it by a proof.
+    pub(crate) fn clear_access(&self, headers: &mut HeaderMap) {
+        self.append(headers, self.access, "", Some(Duration::ZERO));
+    }
+
+    /// Reads the cookie that names a browser which came without a proof: the first that we signed.
+    pub(crate) fn unproven(&self, headers: &HeaderMap, signed: &SignedValues) -> Option<TryName> {
+        pairs(headers)
+            .filter(|(name, _)| *name == self.unproven.as_bytes())
+            .take(CANDIDATES)
+            .find_map(|(_, value)| signed.verify(std::str::from_utf8(value).ok()?)?.parse().ok())
+    }
+
+    /// Names a browser that came without a proof, or takes its name away.
+    pub(crate) fn set_unproven(&self, headers: &mut HeaderMap, name: Option<&TryName>, signed: &SignedValues) {
+        match name.map(|name| signed.sign(name.as_str())) {
+            Some(Ok(value)) => self.append(headers, self.unproven, &value, Some(UNPROVEN_KEPT)),
+            Some(Err(error)) => tracing::warn!(%error, "an answer went out without the cookie that names its browser"),
+            None => self.append(headers, self.unproven, "", Some(Duration::ZERO)),
         }
     }
 

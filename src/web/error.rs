@@ -44,6 +44,11 @@ pub enum WebError {
         /// Whether the client would rather have JSON.
         json: bool,
     },
+    /// A page of a bound sign-in, asked for without a proof by its device.
+    ProofRequired {
+        /// Where to come back to.
+        next: Option<LocalPath>,
+    },
     /// A form that another site sent.
     CrossSite,
     /// A form that was made for another browser, another sign-in, or for none.
@@ -153,9 +158,9 @@ impl From<askama::Error> for WebError {
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignInRequired { json: false, .. } | Self::ReauthenticationRequired { json: false, .. } => {
-                StatusCode::SEE_OTHER
-            }
+            Self::SignInRequired { json: false, .. }
+            | Self::ReauthenticationRequired { json: false, .. }
+            | Self::ProofRequired { .. } => StatusCode::SEE_OTHER,
             Self::SignInRequired { json: true, .. } | Self::ReauthenticationRequired { json: true, .. } => {
                 StatusCode::UNAUTHORIZED
             }
@@ -188,6 +193,9 @@ impl ResponseError for WebError {
                 return response.body(
                     r#"{"error":"Authentication required","message":"Please sign in to access this resource."}"#,
                 );
+            }
+            Self::ProofRequired { next } => {
+                response.insert_header((LOCATION, LocalPath::on_the_way("/session/confirm", next.as_ref())));
             }
             Self::ReauthenticationRequired { next, json: false } => {
                 response.insert_header((LOCATION, LocalPath::on_the_way("/reauthenticate", next.as_ref())));

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod cookies;
+mod device_session;
 mod error;
 mod extract;
 mod fault_log;
@@ -22,12 +23,14 @@ mod routes;
 mod site;
 mod static_files;
 mod static_folder;
+mod structured_fields;
 mod throttle;
 mod trusted_proxies;
 
 pub use api::ApiUser;
 #[cfg(feature = "internals")]
 pub use api::problem::ProblemKind;
+pub(crate) use device_session::begins_browsers_own;
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser, RecentUser};
 pub use forms::{FormLimit, FormToken, SubmittedForm};

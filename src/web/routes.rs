@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use super::api::handlers as api;
 use super::api::path::is_api;
+use super::device_session;
 use super::error::WebError;
 use super::health;
 use super::pages::handlers;
@@ -78,6 +79,9 @@ pub static ROUTES: &[Route] = &[
         r.route(read().to(handlers::new_password)).route(web::post().to(handlers::set_new_password))
     }),
     route("/password-reset/{token}", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::open_reset_link))),
+    route(device_session::RENEW, "POST", Access::Public, |r| r.route(web::post().to(device_session::renew))),
+    route(device_session::BIND, "POST", Access::Public, |r| r.route(web::post().to(device_session::bind))),
+    route("/session/confirm", "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::confirm))),
     route("/token-details", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::token_details))),
     route("/logout", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out))),
     route("/logout/everywhere", "POST", Access::SignedIn, |r| r.route(web::post().to(handlers::sign_out_everywhere))),

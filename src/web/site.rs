@@ -31,6 +31,8 @@ pub struct SiteParts {
     pub form_cookie: SignedValues,
     /// The signature of the cookie that names a device.
     pub device_cookie: SignedValues,
+    /// The signature of the cookie that names a browser which came without a proof.
+    pub unproven_cookie: SignedValues,
     /// The one origin.
     pub public_url: PublicUrl,
     /// Whether strangers may make an account.
@@ -64,6 +66,7 @@ pub struct Site {
     pub(crate) form_seal: FormSeal,
     pub(crate) form_cookie: SignedValues,
     pub(crate) device_cookie: SignedValues,
+    pub(crate) unproven_cookie: SignedValues,
     pub(crate) jar: CookieJar,
     pub(crate) assets: Assets,
     pub(crate) public_url: PublicUrl,
@@ -96,6 +99,7 @@ impl Site {
             form_seal: parts.form_seal,
             form_cookie: parts.form_cookie,
             device_cookie: parts.device_cookie,
+            unproven_cookie: parts.unproven_cookie,
             jar: CookieJar::new(parts.public_url.is_secure()),
             assets,
             public_url: parts.public_url,

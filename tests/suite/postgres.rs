@@ -11,7 +11,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 71] = [
+const SUBJECTS: [&str; 76] = [
     "access_coverage::",
     "account::",
     "account_data::",
@@ -28,6 +28,11 @@ const SUBJECTS: [&str; 71] = [
     "attacks_tokens::",
     "audit::",
     "clocks::",
+    "device_binding::",
+    "device_pages::",
+    "device_proofs::",
+    "device_thief::",
+    "device_walks::",
     "devices::",
     "double_click::",
     "enumeration::",

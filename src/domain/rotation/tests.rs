@@ -4,6 +4,8 @@ use super::*;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::token::RefreshSecret;
 
+mod proofs;
+
 const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 const SECOND: Duration = Duration::SECOND;
@@ -20,7 +22,8 @@ const LIFETIMES: Lifetimes = Lifetimes {
 const WINDOW: Duration = Duration::minutes(2);
 
 /// A process that can judge, of a cluster without an older version.
-const STEADY: Circumstances = Circumstances { lifetimes: LIFETIMES, now: NOW, steady: true, reissue_in_place: false };
+const STEADY: Circumstances =
+    Circumstances { lifetimes: LIFETIMES, now: NOW, steady: true, reissue_in_place: false, binds: true };
 
 const UNSTEADY: Circumstances = Circumstances { steady: false, ..STEADY };
 
@@ -48,6 +51,8 @@ fn session() -> Session {
         revoked: None,
         user_agent: "browser".to_owned(),
         address: "192.0.2.1".to_owned(),
+        device_key: None,
+        proved_generation: None,
     }
 }
 

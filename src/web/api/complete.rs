@@ -42,9 +42,9 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
 /// Names the problem of an error; nothing where the API has none of its own.
 fn kind_of(site: &Site, request: Option<&HttpRequest>, error: &WebError) -> Option<ProblemKind> {
     Some(match error {
-        WebError::SignInRequired { .. } | WebError::ReauthenticationRequired { .. } => {
-            request.map_or(ProblemKind::TokenMissing, |request| missing(site, request))
-        }
+        WebError::SignInRequired { .. }
+        | WebError::ReauthenticationRequired { .. }
+        | WebError::ProofRequired { .. } => request.map_or(ProblemKind::TokenMissing, |request| missing(site, request)),
         WebError::NotFound => ProblemKind::NotFound,
         WebError::MethodNotAllowed(_) => ProblemKind::MethodNotAllowed,
         WebError::BadRequest(_) => ProblemKind::BodyMalformed,

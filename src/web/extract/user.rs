@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{Accept, Header, Quality};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::domain::client::Client;
 use crate::domain::id::DeviceId;
@@ -98,7 +98,12 @@ fn sign_in_required(request: &HttpRequest) -> WebError {
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path_and_query().map(|path| path.as_str());
     let next = path.filter(|_| readable).and_then(LocalPath::parse);
-    WebError::SignInRequired { next, json: is_api(request.match_info().as_str()) || prefers_json(request) }
+    let json = is_api(request.match_info().as_str()) || prefers_json(request);
+    let auth = request.extensions().get::<RequestAuth>().cloned();
+    if !json && auth.is_some_and(|auth| auth.authenticated().unproven.is_some()) {
+        return WebError::ProofRequired { next };
+    }
+    WebError::SignInRequired { next, json }
 }
 
 /// Tells whether a client ranks `application/json` above HTML (RFC 9110 section 12.5.1).

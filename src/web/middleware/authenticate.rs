@@ -9,8 +9,9 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 use crate::domain::client::Client;
 use crate::domain::id::SessionId;
-use crate::session::{Authenticated, DecisionLog, Pending, SessionError};
+use crate::session::{Authenticated, DecisionLog, Pending, Presented, SessionError, Unproven};
 use crate::web::cookies::{CookieJar, FormCookie};
+use crate::web::device_session::ask_to_register;
 use crate::web::extract::client_info::{address, client};
 use crate::web::fault_log::lost_nothing;
 use crate::web::loggable_path::loggable;
@@ -58,7 +59,8 @@ pub(crate) fn recognize(site: &web::Data<Site>, request: &ServiceRequest) -> Opt
 /// The way in of the others.
 pub(crate) async fn authenticate(site: &web::Data<Site>, request: &ServiceRequest) -> Result<Arrived, SessionError> {
     let now = site.sessions.now();
-    let presented = site.jar.presented(request.headers());
+    let browser = site.jar.unproven(request.headers(), &site.unproven_cookie);
+    let presented = Presented { browser, ..site.jar.presented(request.headers()) };
     let mut log = DecisionLog::new(site.debug_auth);
     let address = address(request.request(), &site.trusted_proxies);
     let client = client(address, request.headers());
@@ -113,6 +115,7 @@ pub(crate) async fn finish<B>(
             // Whoever signs in starts with nothing that was there before.
             form = notice.and_then(|notice| with_notice(None, notice));
             site.jar.set_tokens(response.headers_mut(), &tokens);
+            ask_to_register(response.headers_mut(), tokens.registration.as_ref());
         }
         // What the refresh token means was asked when the tokens were issued.
         Some(AuthChange::Renewed(tokens, notice)) => {
@@ -120,6 +123,7 @@ pub(crate) async fn finish<B>(
                 form = with_notice(form, notice);
             }
             site.jar.set_tokens(response.headers_mut(), &tokens);
+            ask_to_register(response.headers_mut(), tokens.registration.as_ref());
         }
         Some(AuthChange::SignedOut(session)) => {
             form = sign_out_form(auth.form(), session);
@@ -130,6 +134,9 @@ pub(crate) async fn finish<B>(
             site.jar.clear_tokens(response.headers_mut());
         }
         change => {
+            if let Some(Unproven { browser, is_new: true, .. }) = &auth.authenticated().unproven {
+                site.jar.set_unproven(response.headers_mut(), browser.as_ref(), &site.unproven_cookie);
+            }
             if reads && auth.notice().is_some() && is_page(response) {
                 form = after_notice(&auth, form);
             }
@@ -186,5 +193,9 @@ pub(crate) fn owes_something<B>(
     response: &HttpResponse<B>,
 ) -> bool {
     let told = arrived.auth.notice().is_some();
-    told || arrived.pending.is_some() || new_form.is_some() || response.extensions().contains::<Option<AuthChange>>()
+    let named = arrived.auth.authenticated().unproven.as_ref().is_some_and(|unproven| unproven.is_new);
+    told || named
+        || arrived.pending.is_some()
+        || new_form.is_some()
+        || response.extensions().contains::<Option<AuthChange>>()
 }

@@ -20,6 +20,7 @@ use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recogni
 use self::request_log::RequestLine;
 use super::api::complete as api;
 use super::api::path::is_api;
+use super::device_session::{is_browsers_own, may_answer, unavailable};
 use super::error::WebError;
 use super::extract::client_info::address;
 use super::request_auth::{NewFormCookie, RequestAuth};
@@ -64,6 +65,9 @@ async fn handle(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if is_api(request.match_info().as_str()) {
         return Box::pin(handle_api(site, request, next)).await;
+    }
+    if is_browsers_own(request.method(), request.path()) {
+        return Box::pin(of_browser(&site, request, next)).await;
     }
     if !same_origin::allows(request.method(), request.headers(), &site.origin) {
         return Ok(answer(&site, request.error_response(WebError::CrossSite)));
@@ -131,6 +135,29 @@ async fn handle_api(
             Err(InternalError::from_response(described, response).into())
         }
     }
+}
+
+/// Handles what a browser does by itself to keep a sign-in bound to its device: by the proof alone, and never with an answer
+/// that would end the binding for want of time or room.
+async fn of_browser(
+    site: &web::Data<Site>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let path = request.path().to_owned();
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            let mut response = unavailable();
+            finish_head(site, &mut response);
+            return Err(InternalError::from_response(error.to_string(), response).into());
+        }
+    };
+    if may_answer(&path, response.response()) {
+        return Ok(answer(site, response));
+    }
+    let (request, _) = response.into_parts();
+    Ok(answer(site, ServiceResponse::new(request, unavailable())))
 }
 
 /// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,

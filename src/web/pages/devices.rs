@@ -54,6 +54,8 @@ pub(super) struct DeviceRow {
     ends: DisplayTime,
     is_new: bool,
     own: bool,
+    /// Whether its device proves itself, so that a copy of its cookies is worthless.
+    bound: bool,
 }
 
 impl DeviceRow {
@@ -80,6 +82,7 @@ impl DeviceRow {
             ends: times.end(session.expires_at),
             is_new: now - session.created_at < NEW,
             own: session.id == own,
+            bound: session.is_bound(),
             address: session.address,
         }
     }

@@ -4,10 +4,13 @@ use actix_web::HttpResponse;
 
 use super::see_other;
 use crate::web::extract::MaybeUser;
+use crate::web::request_auth::RequestAuth;
 
 /// `GET /`: to the dashboard, or to the sign-in page.
-pub(crate) async fn get(user: MaybeUser) -> HttpResponse {
-    see_other(if user.0.is_some() { "/dashboard" } else { "/login" })
+pub(crate) async fn get(user: MaybeUser, auth: RequestAuth) -> HttpResponse {
+    // Where only a proof is missing, the dashboard leads to the page that waits for it.
+    let is_in = user.0.is_some() || auth.authenticated().unproven.is_some();
+    see_other(if is_in { "/dashboard" } else { "/login" })
 }
 
 /// `GET /.well-known/change-password` (W3C, "A Well-Known URL for Changing Passwords"): to the page about the account.

@@ -100,6 +100,7 @@ pub(crate) async fn get(
     let just_reset = auth.notice() == Some(&Notice::PasswordReset);
     let ended = ended.filter(|tombstone| !(just_reset && tombstone.reason == EndReason::PasswordChanged));
     let ended = ended.map(|tombstone| notice(tombstone, &site, auth.now()));
+    let ended = ended.or_else(|| auth.authenticated().unproven.as_ref().map(|_| not_proven()));
     let next = next.as_ref().map_or("", LocalPath::as_str);
     let filled = Filled { keep: true, next, ended, ..Filled::default() };
     let response = page(&request, &site, &auth, StatusCode::OK, filled)?;
@@ -202,6 +203,18 @@ fn page(
         registration_open: site.registration_open,
     };
     render(status, &page)
+}
+
+/// Says why whoever seems to be signed in is asked for the password.
+fn not_proven() -> EndNotice {
+    EndNotice {
+        heading: "Please enter your password",
+        message: "Your sign-in belongs to one device, and this browser could not prove that it is on it. Your sign-in has not \
+                  ended; a new one here takes its place."
+            .to_owned(),
+        at: None,
+        alarm: false,
+    }
 }
 
 fn notice(tombstone: Tombstone, site: &Site, now: time::OffsetDateTime) -> EndNotice {

@@ -3,6 +3,7 @@
 mod account;
 mod activity;
 mod check_mail;
+mod confirm;
 mod dashboard;
 mod devices;
 mod email_undo;
@@ -47,6 +48,7 @@ pub(crate) mod handlers {
     };
     pub(crate) use super::activity::get as activity;
     pub(crate) use super::check_mail::{get as check_mail, post as send_link_again};
+    pub(crate) use super::confirm::get as confirm;
     pub(crate) use super::dashboard::get as dashboard;
     pub(crate) use super::devices::{ask as ask_to_revoke, get as devices, revoke, revoke_others};
     pub(crate) use super::email_undo::{get as email_undo, link as open_undo_link, post as undo_email_change};

@@ -55,7 +55,7 @@ pub(crate) async fn get(
     let time = |at| TokenValue::Time(times.past(at));
     let end = |at| TokenValue::Time(times.end(at));
     let text = |text: &dyn std::fmt::Display| TokenValue::Text(text.to_string());
-    let rows = vec![
+    let mut rows = vec![
         TokenRow { name: "Token Type", value: text(&"Access token (JWT, HS256)") },
         TokenRow { name: "Issued At", value: time(access.issued_at) },
         TokenRow { name: "Expires At", value: end(access.expires_at) },
@@ -65,6 +65,10 @@ pub(crate) async fn get(
         TokenRow { name: "Generation", value: text(&generation) },
         TokenRow { name: "Sign-in Ends At", value: end(identity.expires_at()) },
     ];
+    if identity.is_bound() {
+        let meaning = "Yes: the browser proves that it is on this device whenever it renews";
+        rows.push(TokenRow { name: "Bound to this device", value: text(&meaning) });
+    }
     let page = TokenDetailsPage {
         layout: Layout::new(&site, Some(&auth), "devices").at("/token-details"),
         rows,

@@ -35,6 +35,7 @@ use super::site::Site;
 use crate::crypto::{FormBinding, random_bytes};
 use crate::domain::id::KeptFormId;
 use crate::domain::kept_form::MAX_BYTES;
+use crate::session::Authenticated;
 use crate::store::kept_forms::NewKeptForm;
 
 /// The form that asks for the password and leads on: where it leads is all there is to rescue.
@@ -59,6 +60,7 @@ impl Loss {
     fn of(response: &HttpResponse) -> Option<Self> {
         match response.error()?.as_error::<WebError>()? {
             WebError::SignInRequired { json: false, .. } => Some(Self::Door("/login")),
+            WebError::ProofRequired { .. } => Some(Self::Door("/session/confirm")),
             WebError::ReauthenticationRequired { json: false, .. } => Some(Self::Door("/reauthenticate")),
             WebError::Unavailable(_) | WebError::Busy => Some(Self::Outage),
             _ => None,
@@ -154,10 +156,12 @@ async fn keep(
     body: &[u8],
 ) -> Result<Option<KeptFormId>, WebError> {
     let Some((form, token)) = LostForm::read(to, body) else { return Ok(None) };
-    let (session, known) = match (auth.identity(), auth.authenticated().ended) {
-        (Some(identity), _) => (identity.session(), Some(identity.user().id)),
-        (None, Some(ended)) => (ended.session, None),
-        (None, None) => return Ok(None),
+    let Authenticated { identity, ended, unproven, .. } = auth.authenticated();
+    let (session, known) = match (identity, unproven, ended) {
+        (Some(identity), ..) => (identity.session(), Some(identity.user().id)),
+        (None, Some(unproven), _) => (unproven.session, Some(unproven.user)),
+        (None, None, Some(ended)) => (ended.session, None),
+        (None, None, None) => return Ok(None),
     };
     if !site.form_tokens.accepts(&token, FormBinding::Session(session)) {
         return Ok(None);

@@ -103,6 +103,7 @@ fn the_predecessor_is_good_until_its_successor_is_used() {
         now: moment(121),
         steady: true,
         reissue_in_place: false,
+        binds: true,
     };
     let decided =
         |generation, secret| Protocol::REAL.decide(&row, Token { generation, secret: Secret(secret) }, &now).decision;

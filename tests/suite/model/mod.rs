@@ -62,6 +62,7 @@
 //! One thing is outside the model: there is one sign-in, so an answer of an earlier sign-in that arrives after the next
 //! one began, and overwrites its cookies, is not looked at.
 
+mod bound;
 mod canonical;
 mod exhaustive;
 mod explorer;

@@ -33,12 +33,12 @@ fn changed(transition: Transition, from: Decision, to: Decision, effect: Effect)
 
 fn rotation(row: Row<'_>) -> Effect {
     let generation = row.map_or(0, |row| row.generation + 1);
-    Effect::Replaced { generation, previous: row.map(|row| row.token_hash) }
+    Effect::Replaced { generation, previous: row.map(|row| row.token_hash), proven: false }
 }
 
 fn reissue(row: Row<'_>) -> Effect {
     let generation = row.map_or(0, |row| row.generation + 1);
-    Effect::Replaced { generation, previous: row.and_then(|row| row.previous_hash) }
+    Effect::Replaced { generation, previous: row.and_then(|row| row.previous_hash), proven: false }
 }
 
 fn with(decide: fn(Row<'_>, &RefreshToken, &Circumstances) -> Transition) -> Protocol {

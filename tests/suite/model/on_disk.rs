@@ -145,7 +145,8 @@ fn of_two_nodes_one_wins_each_swap() {
     for round in 0..50_i32 {
         let session = rows.session(&before);
         let now = moment(200 * (round + 1));
-        let circumstances = Circumstances { lifetimes: LIFETIMES, now, steady: true, reissue_in_place: false };
+        let circumstances =
+            Circumstances { lifetimes: LIFETIMES, now, steady: true, reissue_in_place: false, binds: true };
         let token = Token { generation: before.generation, secret: before.active };
         let transition = decide(Some(&session), &token.plain(), &circumstances);
         let secrets = [Secret(round.unsigned_abs() * 2 + 1), Secret(round.unsigned_abs() * 2 + 2)];

@@ -119,6 +119,8 @@ impl Row {
             revoked: self.revoked.map(|(at, because)| Revocation { at: moment(at), because }),
             user_agent: String::new(),
             address: String::new(),
+            device_key: None,
+            proved_generation: None,
         }
     }
 
@@ -166,7 +168,8 @@ impl Plan {
         let change = match transition.effect {
             Effect::Stays => Change::Stays,
             Effect::Ends(because) => Change::Ends(because),
-            Effect::Replaced { generation, previous } => Change::Replaced {
+            Effect::Proved => unreachable!("a refresh token proves nothing"),
+            Effect::Replaced { generation, previous, .. } => Change::Replaced {
                 generation: generation.try_into().expect("a few rotations"),
                 previous: previous.map(|hash| name(hash, &[row.active, row.previous.unwrap_or(row.active)])),
             },
@@ -179,7 +182,7 @@ impl Plan {
             Change::Stays => Effect::Stays,
             Change::Ends(because) => Effect::Ends(because),
             Change::Replaced { generation, previous } => {
-                Effect::Replaced { generation: generation.into(), previous: previous.map(Secret::hash) }
+                Effect::Replaced { generation: generation.into(), previous: previous.map(Secret::hash), proven: false }
             }
         };
         Transition { decision: self.decision, effect, losses: 0 }

@@ -18,7 +18,7 @@ fn protocol_of(node: usize, setting: &Setting) -> &Protocol {
 
 fn circumstances(now: Seconds, steady: bool, setting: &Setting) -> Circumstances {
     let reissue_in_place = setting.has_version_1();
-    Circumstances { lifetimes: setting.lifetimes, now: moment(now), steady, reissue_in_place }
+    Circumstances { lifetimes: setting.lifetimes, now: moment(now), steady, reissue_in_place, binds: true }
 }
 
 impl<R: Rows> World<R> {

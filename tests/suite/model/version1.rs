@@ -29,14 +29,14 @@ fn decide(session: Option<&Session>, presented: &RefreshToken, circumstances: &C
     let secret = presented.secret.hash();
     if presented.generation == session.generation && secret == session.token_hash {
         let (generation, previous) = (session.generation + 1, Some(session.token_hash));
-        return transition(Decision::Rotate, Effect::Replaced { generation, previous });
+        return transition(Decision::Rotate, Effect::Replaced { generation, previous, proven: false });
     }
     if presented.generation == session.generation - 1 && session.previous_hash == Some(secret) {
         if (*now - session.rotated_at).abs() <= lifetimes.reuse_grace {
             return transition(Decision::Overlap, Effect::Stays);
         }
         let (generation, previous) = (session.generation, session.previous_hash);
-        return transition(Decision::Reissue, Effect::Replaced { generation, previous });
+        return transition(Decision::Reissue, Effect::Replaced { generation, previous, proven: false });
     }
     transition(Decision::Replayed, Effect::Ends(EndReason::Replayed))
 }
@@ -55,8 +55,8 @@ fn ended(session: &Session, lifetimes: &Lifetimes, now: OffsetDateTime) -> Optio
 
 fn row(transition: &Transition, before: &Session, fresh: SecretHash, at: OffsetDateTime) -> Option<Session> {
     match transition.effect {
-        Effect::Stays => None,
-        Effect::Replaced { generation, previous } => Some(Session {
+        Effect::Stays | Effect::Proved => None,
+        Effect::Replaced { generation, previous, .. } => Some(Session {
             generation,
             token_hash: fresh,
             previous_hash: previous,

@@ -241,6 +241,21 @@ impl Browser {
         *self.jar.borrow_mut() = copy.jar.borrow().clone();
     }
 
+    /// Sends an empty body by itself, from no page: without `Origin` and `Sec-Fetch-Site`, and with some more headers.
+    pub fn post_alone(&self, path: &str, headers: &[(&'static str, &str)]) -> impl Future<Output = Answer> {
+        let mut request = TestRequest::with_uri(path)
+            .method(Method::POST)
+            .peer_addr(self.address)
+            .insert_header((USER_AGENT, self.user_agent.as_bytes()));
+        if let Some(cookies) = self.jar.borrow().header(self.clock.now()) {
+            request = request.insert_header((COOKIE, cookies));
+        }
+        for (name, value) in headers {
+            request = request.insert_header((HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
+        }
+        self.exchange(request, None)
+    }
+
     /// Sends a form of which four bytes arrive at once, and the rest only after `meanwhile`: by then the server has found
     /// out who sent it, and waits.
     pub fn post_while(

@@ -4,6 +4,7 @@
 mod app;
 mod browser;
 mod database;
+mod device;
 mod jar;
 mod version_before;
 
@@ -36,6 +37,7 @@ pub(crate) mod traffic;
 pub use app::{BoxedPayloadStream, START, TestApp};
 pub use browser::{Answer, Browser, form_token};
 pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, on_postgres, url_in};
+pub use device::{Asked, Device};
 pub use jar::SetCookie;
 pub use version_before::{Judgement, VersionBefore};
 

@@ -1,0 +1,27 @@
+//! The public key of a device that a sign-in is bound to.
+
+/// Bytes of a key: x and y of a point on P-256, 32 each (RFC 7518 section 6.2.1).
+pub const DEVICE_KEY_BYTES: usize = 64;
+
+/// The public key of a device: the coordinates of a point on P-256, as the browser registered them.
+///
+/// It is no secret: it verifies what the device signs, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceKey([u8; DEVICE_KEY_BYTES]);
+
+impl DeviceKey {
+    /// Wraps the bytes of x and y.
+    pub const fn from_bytes(bytes: [u8; DEVICE_KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes of x and y, for the database.
+    pub fn as_bytes(&self) -> &[u8; DEVICE_KEY_BYTES] {
+        &self.0
+    }
+
+    /// Returns x and y.
+    pub fn coordinates(&self) -> (&[u8], &[u8]) {
+        self.0.split_at(DEVICE_KEY_BYTES / 2)
+    }
+}
