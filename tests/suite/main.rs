@@ -23,6 +23,7 @@ mod attacks_tokens;
 mod audit;
 mod backups;
 mod chromium;
+mod chromium_binding;
 mod chromium_rescue;
 mod clocks;
 mod command_line;

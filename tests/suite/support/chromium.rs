@@ -32,6 +32,13 @@ const ARGUMENTS: [&str; 8] = [
     "--disable-sync",
 ];
 
+/// Names the folder that the packages of a Chromium that binds sign-ins were unpacked into, as `.ci/run` does.
+const BINDING_CHROMIUM: &str = "PERENNIAL_BINDING_CHROMIUM";
+
+/// Lets that browser bind sign-ins on this machine, with a key that needs no TPM, and as often as a test wants.
+const BINDING: &str = "--enable-features=DeviceBoundSessions:RequireOriginTrialTokens/false/RefreshQuota/false/\
+                       AllowHttpLocalhost/true,EnableBoundSessionCredentialsSoftwareKeysForManualTesting";
+
 /// A page that says whether scripts run.
 const PROOF: &str = "data:text/html,<h1 id=word>scripts are off</h1>\
                      <script>document.getElementById('word').textContent='scripts are on'</script>";
@@ -52,14 +59,28 @@ pub(crate) struct Driver {
     // Held open: the driver would end at the first line that nobody can read.
     _output: BufReader<ChildStdout>,
     browser: String,
+    more_arguments: &'static [&'static str],
 }
 
 impl Driver {
     /// Starts it on a port of its own: left to choose, it takes one that is free on one of the two loopback addresses,
     /// and ends where the other has it in use.
     pub(crate) fn start() -> Self {
-        let browser = find_program(&BROWSERS);
-        let program = find_program(&["chromedriver"]);
+        Self::of(find_program(&BROWSERS), &find_program(&["chromedriver"]), &[])
+    }
+
+    /// Starts the driver of a Chromium that binds sign-ins to the device; later versions of Debian's ignore what they are
+    /// asked.
+    pub(crate) fn start_binding() -> Self {
+        let folder = std::env::var(BINDING_CHROMIUM).unwrap_or_else(|_| {
+            panic!("this test needs {BINDING_CHROMIUM}: the folder that a Chromium which binds sign-ins is unpacked in")
+        });
+        let (browser, program) =
+            (format!("{folder}/usr/lib/chromium/chromium"), format!("{folder}/usr/bin/chromedriver"));
+        Self::of(browser, &program, &[BINDING])
+    }
+
+    fn of(browser: String, program: &str, more_arguments: &'static [&'static str]) -> Self {
         let port = free_port();
         let mut child = Command::new(program).arg(format!("--port={port}")).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -67,12 +88,12 @@ impl Driver {
         while !said.contains("started successfully on port ") {
             assert!(output.read_line(&mut said).unwrap() > 0, "chromedriver ended before it listened: {said}");
         }
-        Self { child, address: ([127, 0, 0, 1], port).into(), _output: output, browser }
+        Self { child, address: ([127, 0, 0, 1], port).into(), _output: output, browser, more_arguments }
     }
 
     /// Opens a browser on a profile, the same one as before or a new one, and makes sure that it runs no script.
     pub(crate) async fn open(&self, profile: &Path) -> Browser {
-        let mut arguments = ARGUMENTS.map(str::to_owned).to_vec();
+        let mut arguments: Vec<_> = ARGUMENTS.iter().chain(self.more_arguments).map(ToString::to_string).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({
             "binary": self.browser,
@@ -142,6 +163,12 @@ impl Browser {
     /// Types into a field.
     pub(crate) async fn type_in(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Returns the cookies of the page that is shown, as a request sends them.
+    pub(crate) async fn cookies(&self) -> String {
+        let cookies = self.client.get_all_cookies().await.unwrap();
+        cookies.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect::<Vec<_>>().join("; ")
     }
 
     /// Clicks something.
