@@ -1,6 +1,9 @@
 //! A user sees where they are signed in, and ends it; and reads what happened to the account.
 
+use actix_web::body::to_bytes;
 use actix_web::http::StatusCode;
+use actix_web::http::header::COOKIE;
+use actix_web::test::TestRequest;
 use time::Duration;
 
 use crate::support::{Browser, NAME, TestApp};
@@ -70,6 +73,21 @@ async fn this_device_comes_first_and_what_is_new_says_so() {
     assert!(other.contains("kept for 30 more days") && other.contains(">198.51.100.7<"), "{other}");
     app.advance(Duration::days(7));
     assert!(!rows(&desk).await[1].contains(">New<"), "after a week it is new no more");
+}
+
+#[actix_web::test]
+async fn a_text_browser_gets_a_link_and_no_dialog_that_it_would_show_unasked() {
+    let app = TestApp::start().await;
+    let desk = app.signed_in().await;
+    telephone(&app).await;
+    let page = desk.get("/devices").await;
+    assert!(page.says("<dialog ") && page.says("command=\"show-modal\"") && page.says("asks-there"), "{}", page.body());
+    // Without what browsers with dialogs send.
+    let request = TestRequest::with_uri("/devices").insert_header((COOKIE, desk.cookie_header()));
+    let page = to_bytes(app.serve()(request, None).await.into_body()).await.unwrap();
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    assert!(page.contains("Safari on iPhone") && page.contains("/revoke\">End…"), "{page}");
+    assert!(!page.contains("dialog") && !page.contains("asks-") && !page.contains("Keep it"), "{page}");
 }
 
 #[actix_web::test]

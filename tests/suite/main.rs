@@ -56,6 +56,7 @@ mod kill;
 mod known_device;
 mod lockout;
 mod logs;
+mod looks;
 mod losses;
 mod mail_relay;
 mod mail_server;

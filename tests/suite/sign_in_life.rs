@@ -33,7 +33,7 @@ async fn the_life_of_a_sign_in_is_drawn_and_said() {
     let page = browser.get("/token-details").await;
     assert_eq!(page.body().matches("class=\"life__renewal\"").count(), 1);
     assert!(page.says("class=\"life__now\" cx=\"34%\""), "a third of the way: {}", page.body());
-    for words in ["renewed once: generation 1", "Ends if nobody uses it", "Ends for good", "15m 0s left"] {
+    for words in ["Renewed once: generation 1", "Ends if nobody uses it", "Ends for good", "15m 0s left"] {
         assert!(page.says(words), "{words}: {}", page.body());
     }
 }

@@ -36,9 +36,13 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
     }
     let reference = status.is_server_error().then(|| log(site, request, &response));
     let error = response.error().and_then(|error| error.as_error::<WebError>());
-    let words = words(site, status, error);
+    let mut words = words(site, status, error);
     let again = response.extensions().get::<SendAgain>().cloned();
     let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
+    // Whoever brings no sign-in cannot lose one; where nobody could find out, there may be one.
+    if status == StatusCode::SERVICE_UNAVAILABLE && auth.as_ref().is_none_or(|auth| auth.identity().is_some()) {
+        words.what.push_str(" You're still signed in.");
+    }
     let layout = Layout::new(site, auth.as_ref(), "");
     // A form is sent again by a person, who then knows what became of it.
     let reads = request.is_some_and(|request| request.method() == Method::GET);
@@ -165,7 +169,7 @@ fn by_status(status: StatusCode) -> Words {
         }
         StatusCode::SERVICE_UNAVAILABLE => (
             "Not available right now",
-            "The data cannot be reached at the moment. You're still signed in.",
+            "The data cannot be reached at the moment.",
             "Wait a few seconds and try again.",
         ),
         status if status.is_server_error() => (

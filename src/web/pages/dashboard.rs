@@ -34,13 +34,13 @@ struct DashboardPage<'a> {
 }
 
 /// The answer to "am I safe?".
-struct Safety {
+pub(super) struct Safety {
     /// The answer in a few words.
-    answer: &'static str,
+    pub(super) answer: &'static str,
     /// What it rests on.
-    because: String,
+    pub(super) because: String,
     /// The one thing to do, where there is one: where, and how the link reads.
-    to_do: Option<(&'static str, &'static str)>,
+    pub(super) to_do: Option<(&'static str, &'static str)>,
 }
 
 /// One of the last events.
@@ -104,7 +104,7 @@ fn safety(identity: &Identity, glance: Option<&Glance>, times: &Times) -> Safety
         Some(Concern::Locked(at)) => to_do(
             "Somebody tried many passwords.",
             format!(
-                "Your account was locked for a while {}. If that wasn't you, a new password ends the worry.",
+                "Too many wrong ones locked your account {}. If that wasn't you, a new password ends the worry.",
                 times.past(at).ago
             ),
             ("/account", "Change your password"),

@@ -1,7 +1,7 @@
 //! `/devices`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use time::Duration;
 
@@ -27,6 +27,10 @@ use crate::web::site::Site;
 /// For how long a sign-in counts as new: whoever looks in once a week sees every new one marked.
 const NEW: Duration = Duration::days(7);
 
+/// What every browser that opens a dialog without a script sends on a trustworthy connection (W3C, "Fetch Metadata Request
+/// Headers"), and no text browser does: those would show the dialog that is closed, and a button that does nothing.
+const FETCH_METADATA: &str = "sec-fetch-site";
+
 #[derive(Template)]
 #[template(path = "pages/devices.html")]
 struct DevicesPage<'a> {
@@ -34,28 +38,30 @@ struct DevicesPage<'a> {
     form_token: String,
     /// On how many, in words.
     count: String,
+    /// Whether the browser may know how to open a dialog.
+    dialogs: bool,
     devices: Vec<DeviceRow>,
 }
 
 /// One sign-in in words; the component `device_row.html` shows it.
 pub(super) struct DeviceRow {
-    id: String,
-    icon: &'static str,
-    name: String,
-    address: String,
-    place: String,
-    first_seen: DisplayTime,
-    last_used: DisplayTime,
+    pub(super) id: String,
+    pub(super) icon: &'static str,
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) place: String,
+    pub(super) first_seen: DisplayTime,
+    pub(super) last_used: DisplayTime,
     /// How long it stays signed in, in the line below its name.
-    kept_for: String,
+    pub(super) kept_for: String,
     /// What is left of a kept sign-in, in hundredths.
-    left: Option<i64>,
-    ends_unused: Option<DisplayTime>,
-    ends: DisplayTime,
-    is_new: bool,
-    own: bool,
+    pub(super) left: Option<i64>,
+    pub(super) ends_unused: Option<DisplayTime>,
+    pub(super) ends: DisplayTime,
+    pub(super) is_new: bool,
+    pub(super) own: bool,
     /// Whether its device proves itself, so that a copy of its cookies is worthless.
-    bound: bool,
+    pub(super) bound: bool,
 }
 
 impl DeviceRow {
@@ -102,7 +108,12 @@ struct EndDevicePage<'a> {
 }
 
 /// `GET /devices`.
-pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentUser) -> Result<HttpResponse, WebError> {
+pub(crate) async fn get(
+    request: HttpRequest,
+    site: web::Data<Site>,
+    auth: RequestAuth,
+    user: CurrentUser,
+) -> Result<HttpResponse, WebError> {
     let own = user.identity().session();
     let mut devices = site.sessions.devices(user.identity(), auth.now()).await?;
     // The sort is stable: the others stay in the order of their last use.
@@ -112,6 +123,7 @@ pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, user: CurrentU
         layout: Layout::new(&site, Some(&auth), "devices"),
         form_token: site.form_tokens.token(FormBinding::Session(own))?,
         count: spelled(devices.len(), "device"),
+        dialogs: request.headers().contains_key(FETCH_METADATA),
         devices: devices.into_iter().map(|session| DeviceRow::new(session, &auth, own, lifetimes)).collect(),
     };
     render(StatusCode::OK, &page)

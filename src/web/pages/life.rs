@@ -46,9 +46,9 @@ impl Life {
         Self {
             began: times.past(session.created_at),
             renewed: match generation {
-                0 => "not renewed yet".to_owned(),
-                1 => "renewed once".to_owned(),
-                many => format!("renewed {many} times"),
+                0 => "Not renewed yet".to_owned(),
+                1 => "Renewed once".to_owned(),
+                many => format!("Renewed {many} times"),
             },
             generation,
             access_left: countdown(access_left),

@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::exchange;
 use super::patience::{DEADLINE, Stopwatch};
@@ -93,22 +93,31 @@ impl Driver {
 
     /// Opens a browser on a profile, the same one as before or a new one, and makes sure that it runs no script.
     pub(crate) async fn open(&self, profile: &Path) -> Browser {
+        let browser = self.connect(profile, json!({ "profile.managed_default_content_settings.javascript": 2 })).await;
+        browser.goto(PROOF).await;
+        assert_eq!(browser.text("#word").await, "scripts are off");
+        browser
+    }
+
+    /// Opens a browser that runs scripts, for tools that look at a page with one.
+    pub(crate) async fn open_with_scripts(&self, profile: &Path) -> Browser {
+        self.connect(profile, json!({})).await
+    }
+
+    async fn connect(&self, profile: &Path, preferences: Value) -> Browser {
         let mut arguments: Vec<_> = ARGUMENTS.iter().chain(self.more_arguments).map(ToString::to_string).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({
             "binary": self.browser,
             "args": arguments,
-            "prefs": { "profile.managed_default_content_settings.javascript": 2 },
+            "prefs": preferences,
         });
         let capabilities = json!({ "browserName": "chrome", "goog:chromeOptions": options });
-        let serde_json::Value::Object(capabilities) = capabilities else { unreachable!() };
+        let Value::Object(capabilities) = capabilities else { unreachable!() };
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&format!("http://{}", self.address)).await.unwrap();
         let session = client.session_id().await.unwrap();
-        let browser = Browser { client, session, driver: self.address };
-        browser.goto(PROOF).await;
-        assert_eq!(browser.text("#word").await, "scripts are off");
-        browser
+        Browser { client, session, driver: self.address }
     }
 }
 
@@ -130,6 +139,16 @@ impl Browser {
     /// Opens a page.
     pub(crate) async fn goto(&self, url: &str) {
         self.client.goto(url).await.unwrap();
+    }
+
+    /// Gives the window this many CSS pixels.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        self.client.set_window_size(width, height).await.unwrap();
+    }
+
+    /// Runs a script, which calls its last argument with what it found.
+    pub(crate) async fn run_script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.client.execute_async(script, arguments).await.unwrap()
     }
 
     /// Goes back to the page before.

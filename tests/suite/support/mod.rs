@@ -19,6 +19,7 @@ pub(crate) mod guesses;
 pub(crate) mod kept;
 pub(crate) mod links;
 pub(crate) mod mail_server;
+pub(crate) mod npm;
 pub(crate) mod outbox_row;
 pub(crate) mod patience;
 pub(crate) mod pgbouncer;
