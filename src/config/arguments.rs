@@ -70,6 +70,7 @@ arguments! {
     public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
     database_url "DATABASE_URL" "URL": "Where the data lives: sqlite:// and a path, or postgres://user:password@host/database [default: sqlite://perennial.db]";
     database_direct_url "DATABASE_DIRECT_URL" "URL": "The PostgreSQL server itself, where DATABASE_URL leads to a pooler in transaction mode: notifications, advisory locks and migrations go there [default: none]";
+    database_schema "DATABASE_SCHEMA" "NAME": "A schema of PostgreSQL for Perennial's tables alone, made where it is missing [default: none, the first of the user's search_path]";
     jwt_secret_key "JWT_SECRET_KEY" "SECRETS": "One or more secrets of at least 32 bytes, comma-separated: the first signs, all verify; required with PostgreSQL [default: made once, kept in perennial.key]";
     access_token_ttl "ACCESS_TOKEN_TTL" "DURATION": "Life of an access token [default: 15m]";
     token_expiry_hours "TOKEN_EXPIRY_HOURS" "HOURS": "The same as a decimal number of hours, read where ACCESS_TOKEN_TTL is unset";
@@ -189,6 +190,12 @@ impl Arguments {
             url.clone().beside(parse::database(text)?).map_err(|error| error.to_string())
         })
         .map(|pooled| pooled.unwrap_or(url))
+        .and_then(|url| match &self.database_schema {
+            Some(schema) => {
+                read("DATABASE_SCHEMA", schema, |text| url.in_schema(text).map_err(|error| error.to_string()))
+            }
+            None => Ok(url),
+        })
     }
 
     /// A key file is of one machine, and the nodes on one server must agree on the keys.

@@ -77,7 +77,7 @@ impl Place {
                 file.create()?;
                 file.open().map(AnyConnection::Sqlite)
             }
-            Self::Postgres(server) => server.open_unbounded().map(AnyConnection::Postgres),
+            Self::Postgres(server) => server.open_to_migrate().map(AnyConnection::Postgres),
         }
     }
 

@@ -336,13 +336,13 @@ impl Database {
 /// Runs the migrations that are missing: for as long as that takes, once the database has said that there are any.
 fn migrate(place: &Place, shown: &str) -> Result<MigrationReport, StoreError> {
     let looking = place.clone();
-    let pending = answer_at_start(shown, move || {
+    let settled = answer_at_start(shown, move || {
         looking.check_pooler()?;
-        migrations::pending(&mut looking.open_to_migrate()?)
+        migrations::is_settled(&mut looking.open_to_migrate()?)
     })?;
-    match pending {
-        0 => Ok(MigrationReport { applied: Vec::new() }),
-        _ => migrations::run(&mut place.open_to_migrate()?),
+    match settled {
+        true => Ok(MigrationReport { applied: Vec::new() }),
+        false => migrations::run(&mut place.open_to_migrate()?),
     }
 }
 

@@ -31,6 +31,15 @@ pub enum StoreError {
         /// The first migration that is not known here.
         version: String,
     },
+    /// Another program's tables have the names of ours.
+    #[error(
+        "the database has tables that perennial did not make and whose names it needs ({names}): give it a database of its \
+         own, or on PostgreSQL a schema of its own by DATABASE_SCHEMA"
+    )]
+    NamesTaken {
+        /// The names, with commas between them.
+        names: String,
+    },
     /// A migration failed.
     #[error("cannot migrate the database: {0}")]
     Migration(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -13,25 +13,23 @@
 //! it neither knows nor is tolerated by: that is a newer version than the next, or one that was not made to run beside it.
 //!
 //! A database that is made anew tolerates nobody: no older process ever ran on it.
+//!
+//! What ran is noted in a table of Perennial's own; `migration_record` says why not in Diesel's.
 
-use diesel::Connection as _;
-use diesel::migration::{Migration, MigrationSource, MigrationVersion, Result as MigrationResult};
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, BoxableConnection, TransactionManager};
+use diesel::migration::{Migration, MigrationSource, Result as MigrationResult};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::Connection;
 use super::error::StoreError;
-use super::postgres::{Lock, VERSION_BEFORE, lock};
+use super::migration_record::{self as record, Record, perennial_migrations};
+use super::postgres::{Lock, VERSION_BEFORE, lock, pin_functions};
 use super::schema::tolerated_migrations;
 use super::times::database_clock;
-
-diesel::table! {
-    __diesel_schema_migrations (version) {
-        version -> Text,
-    }
-}
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
@@ -45,22 +43,25 @@ pub struct MigrationReport {
     pub applied: Vec<String>,
 }
 
+/// Begins, commits and rolls back on a connection of either kind.
+type Transactions = <Connection as diesel::Connection>::TransactionManager;
+
 /// Runs what is missing, in one transaction: all of it or nothing, and one process at a time.
 ///
 /// Where nothing is missing it asks for no right to change the tables, which a server may keep from this user.
 pub(super) fn run(connection: &mut Connection) -> Result<MigrationReport, StoreError> {
-    if pending(connection)? == 0 {
+    if is_settled(connection)? {
         return Ok(MigrationReport { applied: Vec::new() });
     }
-    let report = match connection {
-        Connection::Sqlite(sqlite) => {
-            sqlite.immediate_transaction(|sqlite| report(sqlite.run_pending_migrations(SQLITE)))
-        }
-        Connection::Postgres(postgres) => postgres.transaction(|postgres| {
-            lock(postgres, Lock::Migrations)?;
-            report(postgres.run_pending_migrations(POSTGRES))
-        }),
-    }?;
+    begin(connection)?;
+    let report = run_missing(connection);
+    if report.is_ok() {
+        Transactions::commit_transaction(connection)?;
+    } else if let Err(error) = Transactions::rollback_transaction(connection) {
+        // The connection is gone, and its transaction with it; what went wrong first says more.
+        tracing::debug!(%error, "cannot roll back");
+    }
+    let report = report?;
     if report.applied.iter().any(|version| version == FIRST) {
         // Nobody of the version before has ever seen this database.
         finish_upgrade(connection, true)?;
@@ -68,9 +69,51 @@ pub(super) fn run(connection: &mut Connection) -> Result<MigrationReport, StoreE
     Ok(report)
 }
 
-fn report(applied: MigrationResult<Vec<MigrationVersion<'_>>>) -> Result<MigrationReport, StoreError> {
-    let applied = applied.map_err(StoreError::Migration)?;
-    Ok(MigrationReport { applied: applied.iter().map(ToString::to_string).collect() })
+/// Begins a transaction that no other process migrates beside.
+fn begin(connection: &mut Connection) -> Result<(), StoreError> {
+    match connection {
+        Connection::Sqlite(file) => AnsiTransactionManager::begin_transaction_sql(file, "BEGIN IMMEDIATE")?,
+        Connection::Postgres(server) => {
+            AnsiTransactionManager::begin_transaction(server)?;
+            lock(server, Lock::Migrations)?;
+        }
+    }
+    Ok(())
+}
+
+fn run_missing(connection: &mut Connection) -> Result<MigrationReport, StoreError> {
+    let known = known(connection)?;
+    // Another process may have been faster.
+    let there = applied(connection)?;
+    record::prepare(connection, &known)?;
+    let also_in_diesels = record::is_shared(connection)?;
+    let missing = known.into_iter().filter(|version| !there.contains(version)).collect::<Vec<_>>();
+    for version in &missing {
+        match connection {
+            Connection::Sqlite(file) => apply(&SQLITE, version, file)?,
+            Connection::Postgres(server) => apply(&POSTGRES, version, server)?,
+        }
+        record::note(connection, version, also_in_diesels)?;
+    }
+    if let Connection::Postgres(server) = connection {
+        pin_functions(server)?;
+    }
+    Ok(MigrationReport { applied: missing })
+}
+
+fn apply<B: Backend + 'static>(
+    migrations: &EmbeddedMigrations,
+    version: &str,
+    connection: &mut dyn BoxableConnection<B>,
+) -> Result<(), StoreError> {
+    let all: Vec<Box<dyn Migration<B>>> = migrations.migrations().map_err(StoreError::Migration)?;
+    let migration = all.iter().find(|migration| migration.name().version().to_string() == version);
+    migration.map_or(Ok(()), |migration| migration.run(connection)).map_err(StoreError::Migration)
+}
+
+/// Tells whether there is nothing to run and nothing to carry over.
+pub(super) fn is_settled(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(record::of(connection)? == Record::Own && pending(connection)? == 0)
 }
 
 /// Counts what is missing.
@@ -88,11 +131,11 @@ pub(super) fn refuse_newer(connection: &mut Connection) -> Result<(), StoreError
     }
     let tolerated = tolerated_migrations::table.load::<(String, String)>(connection).unwrap_or_default();
     unknown.retain(|version| {
-        let row = tolerated.iter().find(|(tolerated, _)| *tolerated == version.to_string());
-        !row.is_some_and(|(_, needed)| known.iter().any(|known| known.to_string() == *needed))
+        let row = tolerated.iter().find(|(tolerated, _)| tolerated == version);
+        !row.is_some_and(|(_, needed)| known.contains(needed))
     });
-    match unknown.first() {
-        Some(version) => Err(StoreError::Newer { version: version.to_string() }),
+    match unknown.into_iter().next() {
+        Some(version) => Err(StoreError::Newer { version }),
         None => Ok(()),
     }
 }
@@ -112,7 +155,7 @@ pub(super) fn version_before_may_run(connection: &mut Connection) -> Result<bool
 
 /// Tells whether the database is up to date with this version, so that its newest tables are there.
 pub(super) fn is_current(connection: &mut Connection) -> Result<bool, StoreError> {
-    Ok(applied(connection)?.iter().any(|version| version.to_string() == THIS_VERSION))
+    Ok(applied(connection)?.iter().any(|version| version == THIS_VERSION))
 }
 
 /// How long after its migration an upgrade is taken to be under way: nodes are replaced one by one within minutes, and an
@@ -134,7 +177,7 @@ fn upgrade_age(connection: &mut Connection) -> Result<i64, StoreError> {
         Connection::Postgres(_) => "extract(epoch FROM run_on AT TIME ZONE current_setting('TimeZone'))::bigint",
     };
     let run_on = diesel::dsl::sql::<diesel::sql_types::BigInt>(run_on);
-    let row = __diesel_schema_migrations::table.find(THIS_VERSION).select(run_on);
+    let row = perennial_migrations::table.find(THIS_VERSION).select(run_on);
     Ok(database_clock(connection)? - row.get_result::<i64>(connection)?)
 }
 
@@ -148,12 +191,14 @@ fn version_before_is_connected(connection: &mut Connection) -> Result<bool, Stor
     Ok(diesel::select(connected).get_result(server)?)
 }
 
-fn known(connection: &Connection) -> Result<Vec<MigrationVersion<'static>>, StoreError> {
-    fn versions<B: diesel::backend::Backend>(
+fn known(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    fn versions<B: Backend>(
         migrations: MigrationResult<Vec<Box<dyn Migration<B>>>>,
-    ) -> Result<Vec<MigrationVersion<'static>>, StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let migrations = migrations.map_err(StoreError::Migration)?;
-        Ok(migrations.iter().map(|migration| migration.name().version().as_owned()).collect())
+        let mut versions: Vec<_> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
+        versions.sort_unstable();
+        Ok(versions)
     }
     match connection {
         Connection::Sqlite(_) => versions(MigrationSource::<Sqlite>::migrations(&SQLITE)),
@@ -161,31 +206,13 @@ fn known(connection: &Connection) -> Result<Vec<MigrationVersion<'static>>, Stor
     }
 }
 
-/// Returns what ran here. Asking Diesel would make its table, or ask for the right to.
-fn applied(connection: &mut Connection) -> Result<Vec<MigrationVersion<'static>>, StoreError> {
-    if !is_migrated(connection)? {
-        return Ok(Vec::new());
-    }
-    let versions = __diesel_schema_migrations::table.select(__diesel_schema_migrations::version);
-    Ok(versions.load::<String>(connection)?.into_iter().map(MigrationVersion::from).collect())
+/// Returns the versions of what ran here.
+fn applied(connection: &mut Connection) -> Result<Vec<String>, StoreError> {
+    let known = known(connection)?;
+    record::applied(connection, &known)
 }
 
 /// Tells whether any migration ever ran here.
 pub(super) fn is_migrated(connection: &mut Connection) -> Result<bool, StoreError> {
-    diesel::table! {
-        sqlite_master (name) {
-            name -> Text,
-        }
-    }
-    Ok(match connection {
-        Connection::Sqlite(sqlite) => {
-            let found = sqlite_master::table.filter(sqlite_master::name.eq("__diesel_schema_migrations")).count();
-            found.get_result::<i64>(sqlite)? > 0
-        }
-        Connection::Postgres(postgres) => {
-            let there =
-                diesel::dsl::sql::<diesel::sql_types::Bool>("to_regclass('__diesel_schema_migrations') IS NOT NULL");
-            diesel::select(there).get_result(postgres)?
-        }
-    })
+    Ok(record::of(connection)? != Record::Missing)
 }

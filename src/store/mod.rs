@@ -27,6 +27,7 @@ pub mod export;
 mod inspect;
 pub mod kept_forms;
 pub mod mail_limits;
+mod migration_record;
 mod migrations;
 pub mod nodes;
 pub mod notice_links;

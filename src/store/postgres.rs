@@ -35,15 +35,16 @@ pub(super) const VERSION_BEFORE: &str = "perennial";
 pub(super) struct PostgresServer {
     server: Endpoint,
     pooler: Option<Endpoint>,
+    schema: Option<String>,
 }
 
 impl PostgresServer {
     pub(super) fn at(url: &PostgresUrl) -> Self {
-        Self { server: Endpoint::at(url), pooler: None }
+        Self { server: Endpoint::at(url), pooler: None, schema: url.schema().map(str::to_owned) }
     }
 
     pub(super) fn behind(pooler: &PostgresUrl, server: &PostgresUrl) -> Self {
-        Self { server: Endpoint::at(server), pooler: Some(Endpoint::at(pooler)) }
+        Self { server: Endpoint::at(server), pooler: Some(Endpoint::at(pooler)), schema: None }
     }
 
     /// Tells whether connections of the pool lead to a pooler, and are its own for one transaction at a time.
@@ -67,9 +68,19 @@ impl PostgresServer {
         self.server.open_bounded(Bounds::Background)
     }
 
-    /// Opens a connection whose statements may take as long as they need, to the server itself: for migrations.
-    pub(super) fn open_unbounded(&self) -> Result<PgConnection, StoreError> {
-        self.server.open()
+    /// Opens a connection whose statements may take as long as they need, to the server itself: for migrations. It makes
+    /// the schema that the tables are to have for their own, and asks for no right to where that is there.
+    pub(super) fn open_to_migrate(&self) -> Result<PgConnection, StoreError> {
+        let mut connection = self.server.open()?;
+        if let Some(schema) = &self.schema
+            && !has_schema(&mut connection, schema)?
+            && let Err(error) = connection.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))
+            // Another process may have been faster by a moment.
+            && !has_schema(&mut connection, schema)?
+        {
+            return Err(StoreError::Migration(error.into()));
+        }
+        Ok(connection)
     }
 
     /// Checks that the pooler, if there is one, leads to the same database as the server's own URL: what one writes and the
@@ -128,6 +139,13 @@ fn identity(connection: &mut PgConnection) -> Result<String, StoreError> {
     Ok(diesel::select(identity).get_result(connection)?)
 }
 
+fn has_schema(connection: &mut PgConnection, schema: &str) -> Result<bool, StoreError> {
+    let there = diesel::dsl::sql::<diesel::sql_types::Bool>("to_regnamespace(")
+        .bind::<diesel::sql_types::Text, _>(schema)
+        .sql(") IS NOT NULL");
+    Ok(diesel::select(there).get_result(connection)?)
+}
+
 /// Tells whether the server may be written to: after a failover, an old connection may lead to one that follows.
 pub(super) fn takes_writes(connection: &mut PgConnection) -> Result<bool, StoreError> {
     Ok(diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>("NOT pg_is_in_recovery()")).get_result(connection)?)
@@ -140,6 +158,9 @@ pub(super) fn clock(connection: &mut PgConnection) -> Result<i64, StoreError> {
 }
 
 /// The locks that processes on one server agree on; any number will do, as long as no other program takes it.
+///
+/// They belong to a database, so a schema other than `public` makes other numbers of them: whoever has one of its own is on
+/// its own.
 #[derive(Debug, Clone, Copy)]
 #[repr(i64)]
 pub(super) enum Lock {
@@ -155,14 +176,38 @@ pub(super) enum Lock {
     Admins = 0x7065_7265_6e6e_0005,
 }
 
+impl Lock {
+    /// Returns the number, as the server computes it.
+    fn number(self) -> String {
+        format!(
+            "{} # CASE coalesce(current_schema(), 'public') WHEN 'public' THEN 0 \
+             ELSE hashtext(current_schema())::bigint << 16 END",
+            self as i64
+        )
+    }
+}
+
+/// Lets the functions that this transaction made find their tables in the schema that they are in, whoever's statement calls
+/// them: an application's or a person's, who has another schema in mind. In `public` everybody looks anyway.
+pub(super) fn pin_functions(connection: &mut PgConnection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute(
+        "DO $$ DECLARE made regprocedure; BEGIN \
+         IF current_schema() <> 'public' THEN \
+         FOR made IN SELECT oid::regprocedure FROM pg_proc \
+         WHERE pronamespace = current_schema()::regnamespace AND xmin = pg_current_xact_id()::xid LOOP \
+         EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', made, current_schema()); \
+         END LOOP; END IF; END $$",
+    )?)
+}
+
 /// Waits for a lock and holds it to the end of the transaction.
 pub(super) fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
-    Ok(connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", lock as i64))?)
+    Ok(connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", lock.number()))?)
 }
 
 /// Takes a lock for as long as the connection lives, unless another has it; returns whether it did.
 pub(super) fn try_lock(connection: &mut PgConnection, lock: Lock) -> Result<bool, StoreError> {
-    let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock as i64));
+    let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock.number()));
     Ok(diesel::select(taken).get_result(connection)?)
 }
 

@@ -1,22 +1,34 @@
-//! Whether the tables are those of this version: each with each of its columns.
+//! Whether the tables are those of this version: each with each of its columns, and whether their names are free.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 
 use super::Connection;
 use super::error::StoreError;
 use super::schema;
 
-/// Asks for every column of every table and for no row; a database refuses what it does not have before it looks for rows.
-macro_rules! ask_for_each {
-    ($connection:ident: $($table:ident)*) => {
-        $(
-            let columns = schema::$table::table.select(schema::$table::all_columns);
-            columns.filter(sql::<Bool>("1 = 0")).execute($connection)?;
-        )*
+macro_rules! tables {
+    ($($table:ident)*) => {
+        /// The names of the tables that the migrations make.
+        const NAMES: &[&str] = &[$(stringify!($table)),*];
+
+        /// Asks for every column of every table and for no row; a database refuses what it does not have before it looks
+        /// for rows.
+        fn ask(connection: &mut Connection) -> Result<(), StoreError> {
+            $(
+                let columns = schema::$table::table.select(schema::$table::all_columns);
+                columns.filter(sql::<Bool>("1 = 0")).execute(connection)?;
+            )*
+            Ok(())
+        }
     };
 }
+
+tables!(
+    auth_events auth_tokens changes dropped_keys kept_forms mail_limits nodes notice_links outbox pending_registrations
+    peppers retention_clock sessions sign_in_forms signing_key throttle_counters tolerated_migrations users
+);
 
 /// Returns what is missing, in the words of the database.
 ///
@@ -30,12 +42,46 @@ pub(super) fn missing(connection: &mut Connection) -> Result<Option<String>, Sto
     }
 }
 
-fn ask(connection: &mut Connection) -> Result<(), StoreError> {
-    ask_for_each!(connection:
-        auth_events auth_tokens changes dropped_keys kept_forms mail_limits nodes notice_links outbox pending_registrations
-        peppers retention_clock sessions sign_in_forms signing_key throttle_counters tolerated_migrations users
-    );
-    Ok(())
+/// Tells whether there is a table of this name.
+///
+/// # Errors
+/// If the database has no answer.
+pub(super) fn exists(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    find(connection, name, "to_regclass(quote_ident(")
+}
+
+/// Looks for a table; on a server as `regclass` says, up to the name.
+fn find(connection: &mut Connection, name: &str, regclass: &str) -> Result<bool, StoreError> {
+    diesel::table! {
+        sqlite_master (name) {
+            name -> Text,
+        }
+    }
+    Ok(match connection {
+        Connection::Sqlite(file) => {
+            let found = sqlite_master::table.filter(sqlite_master::name.eq(name)).count();
+            found.get_result::<i64>(file)? > 0
+        }
+        Connection::Postgres(server) => {
+            let there = sql::<Bool>(regclass).bind::<Text, _>(name).sql(")) IS NOT NULL");
+            diesel::select(there).get_result(server)?
+        }
+    })
+}
+
+/// Refuses a database with tables that are not ours and have the names of ours.
+///
+/// # Errors
+/// Those names.
+pub(super) fn refuse_taken(connection: &mut Connection) -> Result<(), StoreError> {
+    let mut taken = Vec::new();
+    for name in NAMES {
+        // Where ours would be made; a table of that name in another schema is in nobody's way.
+        if find(connection, name, "to_regclass(quote_ident(current_schema()) || '.' || quote_ident(")? {
+            taken.push(*name);
+        }
+    }
+    if taken.is_empty() { Ok(()) } else { Err(StoreError::NamesTaken { names: taken.join(", ") }) }
 }
 
 /// Tells whether there is a table of accounts, as there is after the first migration.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 
-pub use self::invalid::{InvalidDatabaseUrl, NotPooled};
+pub use self::invalid::{InvalidDatabaseUrl, NoSchema, NotPooled};
 
 /// Whether this build can speak TLS to PostgreSQL.
 pub const POSTGRES_TLS: bool = cfg!(feature = "postgres-tls");
@@ -44,6 +44,28 @@ impl DatabaseUrl {
         }
     }
 
+    /// Puts the tables into a schema of this name.
+    ///
+    /// # Errors
+    /// If it cannot be the name of a schema, or there are no schemas there.
+    pub fn in_schema(self, schema: &str) -> Result<Self, NoSchema> {
+        // So plain that it is the same with and without quotation marks, wherever it is written.
+        let letters = |c: char| c.is_ascii_lowercase() || c == '_';
+        let plain = schema.len() <= 63
+            && schema.starts_with(letters)
+            && !schema.starts_with("pg_")
+            && schema.chars().all(|c| letters(c) || c.is_ascii_digit());
+        match self {
+            _ if !plain => Err(NoSchema::Name),
+            Self::Sqlite(_) => Err(NoSchema::File),
+            Self::Pooled { .. } => Err(NoSchema::Pooled),
+            Self::Postgres(url) if url.parts().parameters.iter().any(|(name, _)| name == "options") => {
+                Err(NoSchema::Options)
+            }
+            Self::Postgres(url) => Ok(Self::Postgres(PostgresUrl { schema: Some(schema.to_owned()), ..url })),
+        }
+    }
+
     /// Names it for a person, without a password.
     pub fn shown(&self) -> String {
         match self {
@@ -56,14 +78,17 @@ impl DatabaseUrl {
 /// The URL of a PostgreSQL server, as libpq reads it: several hosts with commas between them, and parameters, may be in
 /// it, and a password often is.
 #[derive(Debug, Clone)]
-pub struct PostgresUrl(SecretString);
+pub struct PostgresUrl {
+    text: SecretString,
+    schema: Option<String>,
+}
 
 impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let url = PostgresUrl(text.into());
+            let url = PostgresUrl { text: text.into(), schema: None };
             url.check(POSTGRES_TLS)?;
             return Ok(Self::Postgres(url));
         }
@@ -96,7 +121,7 @@ impl PostgresUrl {
     ///
     /// Over a network TLS is one of them: libpq would go on without it where the server does not offer it.
     pub fn with_defaults(&self, defaults: &[(&str, &str)]) -> SecretString {
-        let text = self.0.expose_secret();
+        let text = self.text.expose_secret();
         let Parts { parameters, .. } = self.parts();
         let is_set = |name: &str| parameters.iter().any(|(set, _)| set == name);
         let tls = (POSTGRES_TLS && !self.is_local()).then_some(("sslmode", "require"));
@@ -104,12 +129,19 @@ impl PostgresUrl {
         let chosen = elsewhere || is_set("service") || !self.hosts().is_empty();
         let sockets = (!chosen).then_some(("host", SOCKET_FOLDERS));
         let mut added = form_urlencoded::Serializer::new(String::new());
-        let added_pairs = defaults.iter().copied().chain(tls).chain(sockets);
+        let search_path = self.schema.as_ref().map(|schema| format!("-csearch_path={schema}"));
+        let search_path = search_path.as_deref().map(|options| ("options", options));
+        let added_pairs = defaults.iter().copied().chain(tls).chain(sockets).chain(search_path);
         added.extend_pairs(added_pairs.filter(|(name, _)| !is_set(name)));
         // libpq reads percent-encoding and takes a plus sign as it is.
         let added = added.finish().replace('+', "%20");
         let between = if text.contains('?') { '&' } else { '?' };
         format!("{text}{between}{added}").into()
+    }
+
+    /// Returns the schema that the tables have for their own.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     /// Names the server and the database for a person, without a password.
@@ -122,7 +154,7 @@ impl PostgresUrl {
     }
 
     fn check(&self, tls: bool) -> Result<(), InvalidDatabaseUrl> {
-        let text = self.0.expose_secret();
+        let text = self.text.expose_secret();
         if text.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
             return Err(InvalidDatabaseUrl::Form);
         }
@@ -149,7 +181,7 @@ impl PostgresUrl {
     }
 
     fn parts(&self) -> Parts<'_> {
-        let text = self.0.expose_secret();
+        let text = self.text.expose_secret();
         let (_, rest) = text.split_once("://").unwrap_or_default();
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = place.split_once('/').unwrap_or((place, ""));
@@ -207,7 +239,7 @@ mod tests {
     use super::*;
 
     fn postgres(text: &str) -> PostgresUrl {
-        PostgresUrl(text.into())
+        PostgresUrl { text: text.into(), schema: None }
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn what_is_no_backup_is_refused_and_changes_nothing() {
     drop(server_with(folder, &["ada"]).stop());
     done(folder, "backup b.db");
     fs::copy(folder.join("b.db"), folder.join("newer.db")).unwrap();
-    rows(folder, "newer.db").execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
+    rows(folder, "newer.db").execute("INSERT INTO perennial_migrations (version) VALUES ('20991231000001')");
     rows(folder, "other.db").execute("CREATE TABLE users (id INTEGER PRIMARY KEY)");
     fs::write(folder.join("notes.db"), "somebody's notes, and no database\n".repeat(100)).unwrap();
     fs::write(folder.join("empty.db"), "").unwrap();
@@ -241,7 +241,7 @@ fn an_older_backup_is_brought_up_to_date_and_a_dropped_key_stays_dropped() {
     done(folder, "backup b.db");
     rows(folder, "b.db").execute(
         "DROP TABLE throttle_counters; DELETE FROM tolerated_migrations WHERE version = '20261121000005'; \
-         DELETE FROM __diesel_schema_migrations WHERE version = '20261121000005'",
+         DELETE FROM perennial_migrations WHERE version = '20261121000005'",
     );
     Rows::of(folder).execute("INSERT INTO dropped_keys VALUES ('AAAAAAAAAAAAAAAA', 1)");
     done(folder, "restore b.db");

@@ -38,6 +38,7 @@ fn help_shows_every_setting_with_its_default_and_no_secret() {
         ("PUBLIC_URL", "[default: http://localhost:<port>]"),
         ("DATABASE_URL", "[default: sqlite://perennial.db]"),
         ("DATABASE_DIRECT_URL", "[default: none]"),
+        ("DATABASE_SCHEMA", "[default: none, the first of the user's search_path]"),
         ("JWT_SECRET_KEY", "[default: made once, kept in perennial.key]"),
         ("ACCESS_TOKEN_TTL", "[default: 15m]"),
         ("TOKEN_EXPIRY_HOURS", ""),
@@ -95,6 +96,7 @@ fn a_bad_setting_ends_the_start_with_one_line_that_names_it() {
         ("DATABASE_URL", "postgres://ada:hunter2@localhost/db?hunter2=bar"),
         ("DATABASE_DIRECT_URL", "postgres://localhost/db"),
         ("DATABASE_DIRECT_URL", "sqlite://a.db"),
+        ("DATABASE_SCHEMA", "perennial"),
         ("JWT_SECRET_KEY", "hunter2-hunter2"),
         ("JWT_SECRET_KEY", ""),
         ("ACCESS_TOKEN_TTL", "soon"),
@@ -161,7 +163,7 @@ fn a_busy_port_is_said_in_one_line_and_nothing_is_made() {
 fn a_database_of_a_newer_version_is_left_alone() {
     let folder = empty_folder();
     make_database(folder.path());
-    Rows::of(folder.path()).execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
+    Rows::of(folder.path()).execute("INSERT INTO perennial_migrations (version) VALUES ('20991231000001')");
     let before = read_database(folder.path());
     for command in ["serve", "migrate"] {
         let finished = run(folder.path(), command);

@@ -100,6 +100,7 @@ mod session_commands;
 mod settings_files;
 mod several_cookies;
 mod shared_computer;
+mod shared_database;
 mod sign_in_life;
 mod slow_answers;
 mod stopped;

@@ -76,7 +76,7 @@ fn doctor_names_a_table_or_a_column_that_is_gone() {
     };
     broken("DROP TABLE sign_in_forms", &["no such table: sign_in_forms", "restore a backup"]);
     broken("ALTER TABLE users RENAME COLUMN theft_told_at TO gone", &["no such column", "theft_told_at"]);
-    broken("DROP TABLE __diesel_schema_migrations", &["no record of the migrations"]);
+    broken("DROP TABLE perennial_migrations", &["no record of the migrations"]);
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn the_command_line_works_on_a_server() {
     assert_eq!(run(&url, "migrate").stdout, "The database is up to date.\n");
     assert!(run(&url, "doctor").stdout.contains("commands is sound and up to date"));
     assert!(run(&url, "cleanup").stdout.starts_with("Deleted 0 sign-ins"));
-    Rows::at(&url).execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001')");
+    Rows::at(&url).execute("INSERT INTO perennial_migrations (version) VALUES ('20991231000001')");
     for command in ["serve", "migrate"] {
         let finished = run(&url, command);
         assert_eq!(finished.code(), Some(1), "{finished:?}");

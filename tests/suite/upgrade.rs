@@ -12,12 +12,12 @@ const EXPANSION: &str = "\
     ALTER TABLE sessions ADD COLUMN label TEXT;
     ALTER TABLE users ADD COLUMN locale TEXT NOT NULL DEFAULT 'en';
     CREATE TABLE notes (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE);
-    INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000001');
+    INSERT INTO perennial_migrations (version) VALUES ('20991231000001');
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000001', '20261121000003');";
 
 /// What the release after that would do: it takes away what only this release uses, and asks for the expansion.
 const CONTRACTION: &str = "\
-    INSERT INTO __diesel_schema_migrations (version) VALUES ('20991231000002');
+    INSERT INTO perennial_migrations (version) VALUES ('20991231000002');
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000002', '20991231000001');";
 
 /// The migrations that the version before lacks, by their numbers, the newest first, and how to take each back.
@@ -75,10 +75,22 @@ const BEFORE: &str = "\
 
 /// Makes the database what the version before left.
 fn take_back(rows: &mut Rows) {
+    noted_in_diesels_table(rows);
     for (version, sqlite, postgres) in LACKING {
         rows.execute(if on_postgres() { postgres } else { sqlite });
         rows.execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"));
     }
+}
+
+/// Leaves the record of the migrations as releases up to 0.1 did: in Diesel's table, which may be there already.
+fn noted_in_diesels_table(rows: &mut Rows) {
+    rows.execute(
+        "CREATE TABLE IF NOT EXISTS __diesel_schema_migrations (\
+         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
+         INSERT INTO __diesel_schema_migrations (version, run_on) SELECT version, run_on FROM perennial_migrations \
+         WHERE version NOT IN (SELECT version FROM __diesel_schema_migrations); \
+         DROP TABLE perennial_migrations",
+    );
 }
 
 /// Tells which migration shuts this program out.

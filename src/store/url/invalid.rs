@@ -55,6 +55,26 @@ pub enum InvalidDatabaseUrl {
 )]
 pub struct NotPooled;
 
+/// Says why the tables cannot be in a schema of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoSchema {
+    /// It cannot be the name of one.
+    #[error("takes a name of lower-case letters, digits and underscores, at most 63, such as perennial")]
+    Name,
+    /// A file has none.
+    #[error("takes a schema of PostgreSQL, and a SQLite file has none: leave it out")]
+    File,
+    /// A pooler gives each transaction another connection.
+    #[error(
+        "takes no schema through a pooler: leave it out, and give the user its schema on the server, by \
+         ALTER ROLE ... SET search_path"
+    )]
+    Pooled,
+    /// The URL says something of the kind itself.
+    #[error("takes no schema where DATABASE_URL has options of its own: add -csearch_path to those")]
+    Options,
+}
+
 /// The parameter that somebody may have meant.
 ///
 /// The one they wrote is not repeated: a password with a question mark in it would be taken for the start of parameters.

@@ -1,0 +1,4 @@
+CREATE TABLE perennial_migrations (
+    version VARCHAR(50) PRIMARY KEY NOT NULL,
+    run_on  TIMESTAMP   NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
