@@ -23,7 +23,9 @@ pub use parts::{
 pub use signals::StopSignals;
 
 use self::metrics::{Metrics, MetricsServer, bind_metrics};
-use self::parts::{backups, keys_that_fit};
+#[cfg(feature = "sqlite")]
+use self::parts::backups;
+use self::parts::keys_that_fit;
 use crate::config::{ClientAddressHeader, DeviceBinding, Registration, Settings};
 use crate::crypto::{
     AccessTokens, ApiRefreshTokens, DeviceProofs, FirstAccountTokens, FirstSecrets, FormSeal, FormTokens, KeyRing,
@@ -31,9 +33,11 @@ use crate::crypto::{
 };
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
+#[cfg(feature = "sqlite")]
+use crate::jobs::BackupWorker;
 use crate::jobs::{
-    BackupWorker, ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker,
-    Retention, RetentionWorker,
+    ChangeFollower, Heartbeat, JoinedNode, LastSeenWriter, NodeParts, OutboxParts, OutboxWorker, Retention,
+    RetentionWorker,
 };
 use crate::mail::{MailTemplates, Transport};
 use crate::server::{RequestCounts, Server, raise_descriptor_limit};
@@ -54,6 +58,7 @@ pub struct Application {
     retention: Retention,
     retention_worker: Arc<RetentionWorker>,
     outbox: Arc<OutboxWorker>,
+    #[cfg(feature = "sqlite")]
     backups: Option<Arc<BackupWorker>>,
     requests: Option<RequestCounts>,
     metrics: Option<Arc<MetricsServer>>,
@@ -191,6 +196,7 @@ impl Application {
             last_seen: Arc::new(LastSeenWriter::start(sessions.clone())?),
             retention_worker: Arc::new(RetentionWorker::start(retention.clone(), sessions.clone())?),
             retention,
+            #[cfg(feature = "sqlite")]
             backups: backups(settings, &clock)?.map(Arc::new),
             requests: None,
             metrics: None,
@@ -342,6 +348,7 @@ impl Application {
             scope.spawn(|| self.retention_worker.stop());
             scope.spawn(|| self.outbox.close());
             scope.spawn(|| self.metrics.as_ref().map(|metrics| metrics.stop()));
+            #[cfg(feature = "sqlite")]
             scope.spawn(|| self.backups.as_ref().map(|backups| backups.stop()));
         });
     }

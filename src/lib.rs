@@ -62,7 +62,7 @@
 //!
 //! | floor | rooms | what is there |
 //! | --- | --- | --- |
-//! | 5 | [`cli`] | the command line |
+//! | 5 | `cli` | the command line |
 //! | 4 | `app`, `config` | the composition root: settings in, a running server out |
 //! | 3½ | `server` | the connections of `perennial serve`: what one may hold, and for how long |
 //! | 3 | `web` | all HTTP: the URL table, pages, forms, cookies, middleware; no SQL |
@@ -117,6 +117,14 @@
 //!   tells of; no page waits for a mail server, and a process that is killed loses no mail.
 //! - **Any number of processes share one database**, and the version before runs beside an upgrade.
 //! - **Time is passed in**, in whole seconds; `domain::clock` alone asks the machine for it.
+
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, unused_imports, reason = "the command line uses what a library without it has no way to")
+)]
+
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("perennial needs a database: switch on its feature `sqlite` or `postgres`, or both");
 
 #[cfg(feature = "internals")]
 #[doc(hidden)]
@@ -180,17 +188,22 @@ pub mod web;
 #[cfg(not(feature = "internals"))]
 mod web;
 
+#[cfg(feature = "cli")]
 pub mod cli;
 
 pub use app::{Application, StartError, StopSignals};
-pub use config::{Arguments, ClientAddressHeader, DeviceBinding, LogFormat, Registration, SettingError, Settings};
+pub use config::{
+    Arguments, ClientAddressHeader, DatabaseUrl, DeviceBinding, LogFormat, Registration, SettingError, Settings,
+};
 pub use domain::client::Client;
 pub use domain::clock::{Clock, ManualClock, SystemClock};
 pub use domain::id::{SessionId, UserId};
+pub use domain::network::{InvalidNetwork, Network};
 pub use domain::public_url::PublicUrl;
+pub use domain::session::Lifetimes;
 pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
-pub use mail::{Email, Memory, Outbox, Transport};
+pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, OutgoingEmail, SendError, Transport};
 pub use session::{Identity, SessionError};
 pub use web::{
     ApiUser, CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate,

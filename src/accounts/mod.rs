@@ -8,6 +8,7 @@ mod change_password;
 mod change_time_zone;
 mod confirm_email;
 mod delete_account;
+#[cfg(feature = "cli")]
 mod import;
 mod my_data;
 mod pending_registration;
@@ -25,6 +26,7 @@ pub use change_password::{PasswordChangeOutcome, change_password};
 pub use change_time_zone::change_time_zone;
 pub use confirm_email::{ConfirmOutcome, Confirmation, Confirming, confirm_email, find_confirmation, join_confirmed};
 pub use delete_account::{DeletionOutcome, delete_account};
+#[cfg(feature = "cli")]
 pub use import::{Format, Pass, UserImport};
 pub use my_data::my_data;
 pub use pending_registration::{UnconfirmedWish, prepare_registration, request_registration, resend_registration};

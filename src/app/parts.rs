@@ -10,8 +10,12 @@ use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::key_id::KeyId;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::signing_key::KeyRefusal;
-use crate::jobs::{BackupPlan, BackupWorker, JoinError};
-use crate::mail::{Folder, MailError, MailTemplates, Sender, Smtp, TemplateError, Transport};
+use crate::jobs::JoinError;
+#[cfg(feature = "sqlite")]
+use crate::jobs::{BackupPlan, BackupWorker};
+#[cfg(feature = "smtp")]
+use crate::mail::Smtp;
+use crate::mail::{Folder, MailError, MailTemplates, Sender, TemplateError, Transport};
 use crate::store::nodes::Overview;
 use crate::store::{Database, MigrationReport, StoreError};
 
@@ -120,10 +124,11 @@ pub fn open_database(settings: &Settings) -> Result<(Database, MigrationReport),
 /// If the settings name no sender that the mail library takes.
 pub fn transport(settings: &Settings, public_url: &PublicUrl) -> Result<Arc<dyn Transport>, MailError> {
     let sender = Sender::new(public_url.host(), &settings.site_name, settings.mail_from.clone())?;
-    Ok(match &settings.smtp_url {
-        Some(url) => Arc::new(Smtp::new(url, sender)?),
-        None => Arc::new(Folder::new(&settings.mail_dir, sender)),
-    })
+    #[cfg(feature = "smtp")]
+    if let Some(url) = &settings.smtp_url {
+        return Ok(Arc::new(Smtp::new(url, sender)?));
+    }
+    Ok(Arc::new(Folder::new(&settings.mail_dir, sender)))
 }
 
 /// Returns the texts of the mails, as the settings say: those of the program, or an operator's in their place.
@@ -140,6 +145,7 @@ pub fn system_clock() -> Arc<dyn Clock> {
 }
 
 /// Starts the server's own backups, if it is to make any.
+#[cfg(feature = "sqlite")]
 pub(super) fn backups(settings: &Settings, clock: &Arc<dyn Clock>) -> std::io::Result<Option<BackupWorker>> {
     let Some(every) = settings.backup_every else { return Ok(None) };
     let plan = BackupPlan {

@@ -2,13 +2,13 @@
 
 use super::output::Failure;
 use crate::app::open_database;
-use crate::config::{DatabaseUrl, Settings};
+use crate::config::Settings;
 use crate::domain::user::User;
 use crate::store::{Connection, Database, StoreError, users};
 
 /// Opens the database, and makes none where there is none: a command that found nothing in a new one would mislead.
 pub(super) fn open_existing(settings: &Settings) -> Result<Database, Failure> {
-    if let DatabaseUrl::Sqlite(file) = &settings.database
+    if let Some(file) = settings.database.file()
         && !file.exists()
     {
         return Err(no_database(settings));

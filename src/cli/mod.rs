@@ -30,7 +30,7 @@ use self::output::{Failure, complain};
 use self::session::SessionCommand;
 use self::token::TokenCommand;
 use self::user::UserCommand;
-use crate::config::{Arguments, Filled, Settings, fill_from_files};
+use crate::config::{Arguments, Filled, Flags, Settings, fill_from_files};
 
 /// What the program was called with.
 #[derive(Parser)]
@@ -42,7 +42,7 @@ struct Cli {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Settings")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    arguments: Arguments,
+    flags: Flags,
 }
 
 const LONG_ABOUT: &str = "Sign in once, stay signed in, safely, without a line of JavaScript.\n\n\
@@ -172,16 +172,18 @@ pub fn run() -> ExitCode {
             return if error.print().is_ok() && help { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
-    let mut json = cli.logs_json(&cli.arguments);
-    let done = match &cli.command {
+    let Cli { command, config, flags } = cli;
+    let arguments = Arguments::from(flags);
+    let mut json = logs_json(command.as_ref(), &arguments);
+    let done = match &command {
         Some(Command::Secret { command: None }) => secret::run(),
         Some(Command::Move { from, to }) => relocate::run(from, to),
         Some(Command::Completions { shell }) => manual::completions(Cli::command(), *shell),
         Some(Command::Man) => manual::page(Cli::command()),
-        command => match fill_from_files(&cli.arguments, cli.config.as_deref(), Path::new(".")) {
+        other => match fill_from_files(&arguments, config.as_deref(), Path::new(".")) {
             Ok(filled) => {
-                json = cli.logs_json(&filled.arguments);
-                execute(command.as_ref(), &filled)
+                json = logs_json(other.as_ref(), &filled.arguments);
+                execute(other.as_ref(), &filled)
             }
             Err(error) => Err(Failure::Usage(error.to_string())),
         },
@@ -193,11 +195,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-impl Cli {
-    /// Tells whether every line is to be an object: those of a server whose log is read by a machine.
-    fn logs_json(&self, arguments: &Arguments) -> bool {
-        matches!(self.command, None | Some(Command::Serve)) && arguments.log_format.as_deref() == Some("json")
-    }
+/// Tells whether every line is to be an object: those of a server whose log is read by a machine.
+fn logs_json(command: Option<&Command>, arguments: &Arguments) -> bool {
+    matches!(command, None | Some(Command::Serve)) && arguments.log_format.as_deref() == Some("json")
 }
 
 /// Carries a command out that takes settings.

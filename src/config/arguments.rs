@@ -2,7 +2,6 @@
 
 use std::env::VarError;
 
-use clap::Args;
 use secrecy::SecretString;
 use time::Duration;
 
@@ -27,13 +26,29 @@ macro_rules! arguments {
         ///
         /// Every one is optional text here, so that a bad value is answered by one line of ours that names the
         /// variable, and so that "not set" can be told from "set to the default".
-        #[derive(Args, Clone, Default)]
+        #[derive(Clone, Default)]
         pub struct Arguments {
             $(
-                #[doc = concat!("`", $variable, "` as it was typed; `perennial --help` says what it means.")]
-                #[arg(long, env = $variable, global = true, hide_env_values = true, value_name = $value, help = $help, help_heading = "Settings", allow_hyphen_values = true)]
+                #[doc = concat!("`", $variable, "`, a ", $value, ". ", $help, ".")]
                 pub $field: Option<String>,
             )*
+        }
+
+        /// The settings as flags and environment variables of the command line.
+        #[cfg(feature = "cli")]
+        #[derive(clap::Args)]
+        pub struct Flags {
+            $(
+                #[arg(long, env = $variable, global = true, hide_env_values = true, value_name = $value, help = $help, help_heading = "Settings", allow_hyphen_values = true)]
+                $field: Option<String>,
+            )*
+        }
+
+        #[cfg(feature = "cli")]
+        impl From<Flags> for Arguments {
+            fn from(flags: Flags) -> Self {
+                Self { $($field: flags.$field,)* }
+            }
         }
 
         impl Arguments {
@@ -201,7 +216,7 @@ impl Arguments {
     /// A key file is of one machine, and the nodes on one server must agree on the keys.
     fn secret_keys(&self, database: &DatabaseUrl) -> Result<Option<Vec<SecretString>>, SettingError> {
         let keys = optional("JWT_SECRET_KEY", &self.jwt_secret_key, parse::secrets)?;
-        if keys.is_none() && !matches!(database, DatabaseUrl::Sqlite(_)) {
+        if keys.is_none() && database.file().is_none() {
             let problem = "is required with PostgreSQL, and the same on every node; `perennial secret` makes one";
             return Err(SettingError { name: "JWT_SECRET_KEY", problem: problem.to_owned() });
         }
@@ -211,7 +226,7 @@ impl Arguments {
     /// A server is backed up with its own tools, and whoever counts on these backups must hear of it.
     fn backup_every(&self, database: &DatabaseUrl) -> Result<Option<Duration>, SettingError> {
         let every = optional("BACKUP_EVERY", &self.backup_every, parse::lifetime)?;
-        if every.is_some() && !matches!(database, DatabaseUrl::Sqlite(_)) {
+        if every.is_some() && database.file().is_none() {
             let problem = "is for a SQLite database alone: back PostgreSQL up with pg_dump";
             return Err(SettingError { name: "BACKUP_EVERY", problem: problem.to_owned() });
         }

@@ -1,17 +1,17 @@
 //! One function a kind of setting: text in, value or what it takes out.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-use ipnet::IpNet;
-use lettre::SmtpTransport;
-use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
 use time::Duration;
-use url::Url;
 
+use super::settings::{ClientAddressHeader, DeviceBinding, LogFormat, Registration};
 use crate::domain::client::is_deceptive;
+use crate::domain::network::Network;
+use crate::mail::Mailbox;
+#[cfg(feature = "smtp")]
+use crate::mail::Smtp;
 use crate::store::url::{DatabaseUrl, InvalidDatabaseUrl};
 
 /// Bytes of a signing secret at least: HS256 needs a key as long as its hash (RFC 7518 section 3.2).
@@ -59,12 +59,34 @@ pub(super) fn flag(text: &str) -> Result<bool, Takes> {
     text.parse().map_err(|_| "takes true or false".to_owned())
 }
 
+/// A setting that is one of a few words.
+pub(super) trait Choice: Copy + 'static {
+    /// The words, and what they stand for.
+    const WORDS: &[(&'static str, Self)];
+}
+
+impl Choice for Registration {
+    const WORDS: &[(&'static str, Self)] = &[("open", Self::Open), ("closed", Self::Closed)];
+}
+
+impl Choice for ClientAddressHeader {
+    const WORDS: &[(&'static str, Self)] = &[("x-forwarded-for", Self::XForwardedFor), ("forwarded", Self::Forwarded)];
+}
+
+impl Choice for DeviceBinding {
+    const WORDS: &[(&'static str, Self)] = &[("on", Self::On), ("off", Self::Off)];
+}
+
+impl Choice for LogFormat {
+    const WORDS: &[(&'static str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
+}
+
 /// Reads one of a few words.
-pub(super) fn choice<T: ValueEnum>(text: &str) -> Result<T, Takes> {
-    T::from_str(text, false).map_err(|_| {
-        let names = T::value_variants().iter().filter_map(T::to_possible_value);
-        let names: Vec<String> = names.map(|value| value.get_name().to_owned()).collect();
-        format!("takes {}", names.join(" or "))
+pub(super) fn choice<T: Choice>(text: &str) -> Result<T, Takes> {
+    let found = T::WORDS.iter().find(|(word, _)| *word == text);
+    found.map(|(_, meant)| *meant).ok_or_else(|| {
+        let words: Vec<_> = T::WORDS.iter().map(|(word, _)| *word).collect();
+        format!("takes {}", words.join(" or "))
     })
 }
 
@@ -74,12 +96,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Takes> {
 }
 
 /// Reads comma-separated networks; a bare address is a network of one.
-pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, Takes> {
-    let network = |part: &str| part.parse::<IpNet>().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+pub(super) fn networks(text: &str) -> Result<Vec<Network>, Takes> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {
-            network(part).ok_or_else(|| "takes networks such as 10.0.0.0/8,::1/128, separated by commas".to_owned())
+            part.parse().map_err(|_| "takes networks such as 10.0.0.0/8,::1/128, separated by commas".to_owned())
         })
         .collect()
 }
@@ -100,22 +121,21 @@ pub(super) fn database(text: &str) -> Result<DatabaseUrl, Takes> {
     text.parse().map_err(|error: InvalidDatabaseUrl| error.to_string())
 }
 
-/// Reads where mail goes, as the mail library understands it.
-///
-/// Stricter in three places where the library would guess: a misspelt parameter would leave encryption out, a name
-/// without a password would be left out, and an address of IP version 6 would be looked up as a name.
+/// Reads where mail goes.
+#[cfg(feature = "smtp")]
 pub(super) fn smtp_url(text: &str) -> Result<SecretString, Takes> {
-    let clear = Url::parse(text).is_ok_and(|url| {
-        url.query_pairs().all(|(name, _)| name == "tls")
-            && (url.username().is_empty() || url.password().is_some())
-            && url.host_str().is_some_and(|host| !host.is_empty() && !host.starts_with('['))
-    });
-    if clear && SmtpTransport::from_url(text).is_ok() {
+    if Smtp::takes(text) {
         return Ok(SecretString::from(text));
     }
     Err("takes smtps://user:password@host:port, or smtp:// likewise, with ?tls=required or ?tls=opportunistic for \
          STARTTLS"
         .to_owned())
+}
+
+/// Refuses a mail server, which nothing here could reach.
+#[cfg(not(feature = "smtp"))]
+pub(super) fn smtp_url(_: &str) -> Result<SecretString, Takes> {
+    Err("names a mail server, which this build of perennial cannot reach: build it with the feature smtp".to_owned())
 }
 
 /// Reads whom mail is from: an address, or a name and an address in angle brackets.

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
-use ipnet::IpNet;
-use lettre::message::Mailbox;
 use secrecy::SecretString;
 
+use crate::domain::network::Network;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::session::Lifetimes;
+use crate::mail::Mailbox;
 use crate::store::url::DatabaseUrl;
 
 /// Everything an operator can choose.
@@ -32,7 +31,7 @@ pub struct Settings {
     /// Whether strangers may make an account.
     pub registration: Registration,
     /// The proxies whose word on the client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Network>,
     /// How many connections one client address may hold open; trusted proxies are exempt.
     pub connections_per_address: usize,
     /// How long readiness says 503 before no new connection is taken.
@@ -72,7 +71,7 @@ pub struct Settings {
 }
 
 /// Whether strangers may make an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registration {
     /// Anybody may.
     Open,
@@ -81,7 +80,7 @@ pub enum Registration {
 }
 
 /// Whether sign-ins are bound to their devices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceBinding {
     /// Where a browser can: on an https origin, and on this machine for a browser that allows it.
     On,
@@ -90,7 +89,7 @@ pub enum DeviceBinding {
 }
 
 /// The header in which trusted proxies pass the client's address on; the other one is not looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAddressHeader {
     /// `X-Forwarded-For`, which nearly every proxy writes.
     XForwardedFor,
@@ -99,7 +98,7 @@ pub enum ClientAddressHeader {
 }
 
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     Text,

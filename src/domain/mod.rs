@@ -14,6 +14,7 @@ pub mod key_id;
 pub mod leaked_passwords;
 pub mod lease;
 pub mod mail_token;
+pub mod network;
 pub mod node;
 pub mod password;
 pub mod password_quality;

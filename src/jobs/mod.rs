@@ -1,6 +1,7 @@
 //! What runs beside the requests, each on a thread of its own ([`worker::Worker`]): following the database, writing down
 //! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over, backing up.
 
+#[cfg(feature = "sqlite")]
 mod backups;
 mod changes;
 mod last_seen;
@@ -10,6 +11,7 @@ mod retention;
 mod retention_clock;
 mod worker;
 
+#[cfg(feature = "sqlite")]
 pub use backups::{BackupPlan, BackupWorker, backups};
 pub use changes::ChangeFollower;
 pub use last_seen::LastSeenWriter;

@@ -17,15 +17,9 @@ pub enum MailError {
     /// A template does not begin with a subject.
     #[error("cannot fill in a mail: it has no subject")]
     NoSubject,
-    /// The mail library does not accept an address.
-    #[error("cannot address a mail: {0}")]
-    Address(#[from] lettre::address::AddressError),
-    /// The message cannot be built.
+    /// An address, a header or the whole message is none.
     #[error("cannot compose a mail: {0}")]
-    Compose(#[from] lettre::error::Error),
-    /// A header has an invalid name.
-    #[error("cannot compose a mail: {0}")]
-    Header(#[from] lettre::message::header::InvalidHeaderName),
+    Compose(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The file of a mail cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     File {
@@ -35,11 +29,10 @@ pub enum MailError {
         source: io::Error,
     },
     /// The mail server did not take it.
-    #[error("the mail server of SMTP_URL: {}", one_line(source))]
+    #[error("the mail server of SMTP_URL: {}", one_line(source.as_ref()))]
     Smtp {
         /// What came of the attempt.
-        #[from]
-        source: lettre::transport::smtp::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A transport that an application brought itself did not take it.
     #[error("{}", one_line(source.as_ref()))]

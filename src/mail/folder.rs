@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use time::macros::format_description;
 
+#[cfg(feature = "smtp")]
+use super::compose::written;
+#[cfg(not(feature = "smtp"))]
+use super::plain_compose::written;
 use super::{MailError, OutgoingEmail, SendError, Sender, Transport};
 
 /// A transport that writes each e-mail to an `.eml` file, which every mail program opens.
@@ -30,13 +34,13 @@ impl Transport for Folder {
     ///
     /// A file that cannot be written is no fault of the e-mail: the folder is full or forbidden, for all of them.
     fn send(&self, email: &OutgoingEmail) -> Result<(), SendError> {
-        let message = self.sender.compose(email).map_err(SendError::Refused)?;
+        let message = written(&self.sender, email).map_err(SendError::Refused)?;
         let format = format_description!("[year]-[month]-[day]T[hour]-[minute]-[second]Z");
         // The time comes first so that a sorted listing is in order.
         let name = format!("{}-{}", email.queued_at.format(format).unwrap_or_default(), email.id);
         let path = self.path.join(&name).with_extension("eml");
         let draft = self.path.join(format!(".{name}.draft"));
-        write(&self.path, &draft, &path, &message.formatted())
+        write(&self.path, &draft, &path, &message)
             .map_err(|source| SendError::Unavailable(MailError::File { path: path.clone(), source }))?;
         tracing::info!(mail = %email.id, "SMTP_URL is not set: a mail was written to {}", path.display());
         Ok(())

@@ -5,12 +5,18 @@
 //! [`Transport`] by the worker that reads that table. So a page never waits for a mail server, and a process that is
 //! killed loses no mail.
 
+#[cfg(feature = "smtp")]
+mod compose;
 mod error;
 mod folder;
+mod mailbox;
 mod memory;
 pub mod messages;
+#[cfg(not(feature = "smtp"))]
+mod plain_compose;
 mod samples;
 mod sender;
+#[cfg(feature = "smtp")]
 mod smtp;
 mod templates;
 #[cfg(test)]
@@ -19,8 +25,10 @@ mod transport;
 
 pub use error::MailError;
 pub use folder::Folder;
+pub use mailbox::{InvalidMailbox, Mailbox};
 pub use memory::{Memory, Outbox};
 pub use sender::Sender;
+#[cfg(feature = "smtp")]
 pub use smtp::Smtp;
 pub use templates::{MailTemplates, TemplateError};
 pub use transport::{OutgoingEmail, SendError, Transport};

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use lettre::SmtpTransport;
 use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{SmtpConnection, TlsParameters};
@@ -18,6 +19,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::compose::compose;
 use super::{MailError, OutgoingEmail, SendError, Sender, Transport};
 
 /// How long the server may take for each step before it has the content. A repeat after such a timeout is harmless.
@@ -60,6 +62,19 @@ enum Encryption {
 }
 
 impl Smtp {
+    /// Tells whether a text is the URL of a mail server that can be reached.
+    ///
+    /// Stricter than the mail library in three places where it would guess: a misspelt parameter would leave encryption
+    /// out, a name without a password would be left out, and an address of IP version 6 would be looked up as a name.
+    pub fn takes(text: &str) -> bool {
+        let clear = Url::parse(text).is_ok_and(|url| {
+            url.query_pairs().all(|(name, _)| name == "tls")
+                && (url.username().is_empty() || url.password().is_some())
+                && url.host_str().is_some_and(|host| !host.is_empty() && !host.starts_with('['))
+        });
+        clear && SmtpTransport::from_url(text).is_ok()
+    }
+
     /// Prepares for the mail server at `url` (`smtp://` or `smtps://`); nothing is connected before there is a mail.
     ///
     /// The path of the URL, if it has one, is the name that this machine gives in its greeting; otherwise that is the
@@ -112,15 +127,15 @@ impl Smtp {
 
 impl Transport for Smtp {
     fn send(&self, email: &OutgoingEmail) -> Result<(), SendError> {
-        let message = self.sender.compose(email).map_err(SendError::Refused)?;
+        let message = compose(&self.sender, email).map_err(SendError::Refused)?;
         let (envelope, content) = (message.envelope(), message.formatted());
         let begun = self.begin(envelope, content.is_ascii());
-        let mut connection = begun.map_err(|error| SendError::Unavailable(error.into()))?;
+        let mut connection = begun.map_err(|error| SendError::Unavailable(failed(error)))?;
         if let Err(error) = hand_over(&mut connection, envelope, &content) {
             // A 5xx reply is final (RFC 5321 section 4.2.1); everything else may change.
             let permanent = error.is_permanent();
             quit(connection);
-            return Err(if permanent { SendError::Refused(error.into()) } else { SendError::Deferred(error.into()) });
+            return Err(if permanent { SendError::Refused(failed(error)) } else { SendError::Deferred(failed(error)) });
         }
         self.kept.lock().push(connection);
         tracing::debug!(mail = %email.id, "a mail was sent");
@@ -136,7 +151,7 @@ impl Transport for Smtp {
 impl Server {
     fn at(url: &Url, domain: &str) -> Result<Self, MailError> {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or(MailError::Url)?.to_owned();
-        let tls = || TlsParameters::new(host.clone());
+        let tls = || TlsParameters::new(host.clone()).map_err(failed);
         let mode = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
         let (port, encryption) = match (url.scheme(), mode.as_deref()) {
             ("smtp", None) => (SMTP_PORT, Encryption::None),
@@ -192,6 +207,10 @@ fn hand_over(connection: &mut SmtpConnection, envelope: &Envelope, content: &[u8
     connection.message(content)?;
     set_timeout(connection, STEP_TIMEOUT);
     Ok(())
+}
+
+fn failed(error: Error) -> MailError {
+    MailError::Smtp { source: error.into() }
 }
 
 /// Ends a connection politely, and without waiting for long.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use parking_lot::Mutex;
+
+use crate::domain::network::Network;
 
 /// Bits of an address of IP version 6 that belong to one customer at least (RFC 6177): whoever has one address has the
 /// whole /64.
@@ -21,7 +22,7 @@ type Open = Arc<Mutex<HashMap<IpAddr, usize>>>;
 pub(super) struct Admission {
     open: Open,
     at_most: usize,
-    trusted: Arc<[IpNet]>,
+    trusted: Arc<[Network]>,
 }
 
 /// A connection that was admitted; it counts until it is dropped.
@@ -32,7 +33,7 @@ pub(super) struct Admitted {
 
 impl Admission {
     /// Admits `at_most` connections per address, and any number from trusted proxies, which carry many clients.
-    pub(super) fn new(at_most: usize, trusted: &[IpNet]) -> Self {
+    pub(super) fn new(at_most: usize, trusted: &[Network]) -> Self {
         Self { open: Arc::default(), at_most, trusted: trusted.into() }
     }
 

@@ -52,7 +52,7 @@ pub enum BackupError {
 /// # Errors
 /// What was there before is untouched.
 pub fn back_up(url: &DatabaseUrl, to: &Path) -> Result<u64, BackupError> {
-    let DatabaseUrl::Sqlite(path) = url else { return Err(BackupError::Postgres(url.shown())) };
+    let Some(path) = url.file() else { return Err(BackupError::Postgres(url.shown())) };
     let source = SqliteFile::at(path);
     if !source.exists() {
         return Err(BackupError::Missing(url.shown()));

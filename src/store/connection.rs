@@ -3,13 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(feature = "postgres")]
+use diesel::PgConnection;
+#[cfg(feature = "sqlite")]
+use diesel::SqliteConnection;
+#[cfg(feature = "sqlite")]
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::result::{DatabaseErrorKind, Error};
-use diesel::{PgConnection, SqliteConnection};
 
 use super::error::StoreError;
+#[cfg(feature = "postgres")]
 use super::postgres::{PostgresServer, takes_writes};
+#[cfg(feature = "sqlite")]
 use super::sqlite::{SqliteFile, damage};
 use super::storage::StorageFault;
 use crate::store::url::DatabaseUrl;
@@ -18,8 +24,10 @@ use crate::store::url::DatabaseUrl;
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     /// To a SQLite file.
+    #[cfg(feature = "sqlite")]
     Sqlite(SqliteConnection),
     /// To a PostgreSQL server.
+    #[cfg(feature = "postgres")]
     Postgres(PgConnection),
 }
 
@@ -33,16 +41,21 @@ impl std::fmt::Debug for AnyConnection {
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     /// A file.
+    #[cfg(feature = "sqlite")]
     Sqlite(SqliteFile),
     /// A server.
+    #[cfg(feature = "postgres")]
     Postgres(PostgresServer),
 }
 
 impl From<&DatabaseUrl> for Place {
     fn from(url: &DatabaseUrl) -> Self {
         match url {
+            #[cfg(feature = "sqlite")]
             DatabaseUrl::Sqlite(path) => Self::Sqlite(SqliteFile::at(path)),
+            #[cfg(feature = "postgres")]
             DatabaseUrl::Postgres(url) => Self::Postgres(PostgresServer::at(url)),
+            #[cfg(feature = "postgres")]
             DatabaseUrl::Pooled { pooler, server } => Self::Postgres(PostgresServer::behind(pooler, server)),
         }
     }
@@ -52,20 +65,29 @@ impl Place {
     /// Opens a connection for the requests, which may lead to a pooler.
     fn open_for_pool(&self) -> Result<AnyConnection, StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
+            #[cfg(feature = "postgres")]
             Self::Postgres(server) => server.open_for_pool().map(AnyConnection::Postgres),
         }
     }
 
     /// Tells whether connections of the pool lead to a pooler, where nothing outlives a transaction.
     pub(super) fn has_pooler(&self) -> bool {
-        matches!(self, Self::Postgres(server) if server.has_pooler())
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.has_pooler(),
+        }
     }
 
     /// Opens a connection for work, of the caller's own.
     pub(super) fn open(&self) -> Result<AnyConnection, StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.open().map(AnyConnection::Sqlite),
+            #[cfg(feature = "postgres")]
             Self::Postgres(server) => server.open().map(AnyConnection::Postgres),
         }
     }
@@ -73,10 +95,12 @@ impl Place {
     /// Opens a connection for migrations, to a database that is made where that takes no more than a file.
     pub(super) fn open_to_migrate(&self) -> Result<AnyConnection, StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => {
                 file.create()?;
                 file.open().map(AnyConnection::Sqlite)
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres(server) => server.open_to_migrate().map(AnyConnection::Postgres),
         }
     }
@@ -84,8 +108,11 @@ impl Place {
     /// Opens a connection for looking before touching; none where there is nothing yet to look at.
     pub(super) fn look(&self) -> Result<Option<AnyConnection>, StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) if !file.exists() => Ok(None),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.look().map(|connection| Some(AnyConnection::Sqlite(connection))),
+            #[cfg(feature = "postgres")]
             Self::Postgres(server) => server.open().map(|connection| Some(AnyConnection::Postgres(connection))),
         }
     }
@@ -93,7 +120,9 @@ impl Place {
     /// Checks that a file can be used; a server has no files here.
     pub(super) fn check_storage(&self) -> Result<(), StorageFault> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.check_storage(),
+            #[cfg(feature = "postgres")]
             Self::Postgres(_) => Ok(()),
         }
     }
@@ -101,6 +130,7 @@ impl Place {
     /// Looks for damage of a file, which takes as long as the file is; returns it in SQLite's own words.
     pub(super) fn damage(&self) -> Result<Option<String>, StoreError> {
         match (self, self.look()?) {
+            #[cfg(feature = "sqlite")]
             (Self::Sqlite(file), Some(AnyConnection::Sqlite(mut connection))) => {
                 damage(&mut connection).map_err(|error| file.unreadable(error))
             }
@@ -111,7 +141,9 @@ impl Place {
     /// Checks that a pooler leads to the same database as the server's own URL.
     pub(super) fn check_pooler(&self) -> Result<(), StoreError> {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => Ok(()),
+            #[cfg(feature = "postgres")]
             Self::Postgres(server) => server.check_pooler(),
         }
     }
@@ -119,7 +151,9 @@ impl Place {
     /// Names the file in an error of the first query, which is when SQLite looks into it.
     pub(super) fn unreadable(&self, error: StoreError) -> StoreError {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(file) => file.unreadable(error),
+            #[cfg(feature = "postgres")]
             Self::Postgres(_) => error,
         }
     }
@@ -179,7 +213,9 @@ impl r2d2::ManageConnection for Manager {
             return Ok(());
         }
         match &mut pooled.connection {
+            #[cfg(feature = "sqlite")]
             AnyConnection::Sqlite(connection) => connection.batch_execute("SELECT 1")?,
+            #[cfg(feature = "postgres")]
             AnyConnection::Postgres(connection) => {
                 if !takes_writes(connection)? {
                     return Err(StoreError::Unavailable("the server takes no writes".into()));

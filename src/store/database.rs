@@ -16,12 +16,18 @@ use super::answer::answer_at_start;
 use super::bounds::{Bounds, REQUEST_TIMEOUT};
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
+use super::locks::Lock;
 use super::migrations::{self, MigrationReport};
-use super::postgres::{Lock, try_lock, unlock_all};
+#[cfg(not(feature = "sqlite"))]
+use super::no_writer::Writer;
+#[cfg(feature = "postgres")]
+use super::postgres::{try_lock, unlock_all};
+#[cfg(feature = "sqlite")]
 use super::sqlite::optimize;
 use super::transaction::bounded;
 use super::wakeup::{Wakes, Wakeup};
 use super::write_probe::WriteProbe;
+#[cfg(feature = "sqlite")]
 use super::writer::Writer;
 use crate::store::url::DatabaseUrl;
 
@@ -81,7 +87,9 @@ impl Database {
         let place = Place::from(url);
         let report = migrate(&place, &url.shown())?;
         let writer = match &place {
+            #[cfg(feature = "sqlite")]
             Place::Sqlite(file) => Some(Writer::start(file)?),
+            #[cfg(feature = "postgres")]
             Place::Postgres(_) => None,
         };
         // A file is opened in no time when it is needed; connections to a server are made beforehand, and again after it
@@ -256,7 +264,9 @@ impl Database {
     /// If the database cannot write.
     pub fn optimize(&self) -> Result<(), StoreError> {
         match self.connect()? {
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(mut file) => optimize(&mut file),
+            #[cfg(feature = "postgres")]
             Connection::Postgres(_) => Ok(()),
         }
     }
@@ -272,9 +282,11 @@ impl Database {
             Exclusive::Background => Lock::Background,
             Exclusive::Sweep => Lock::Sweep,
         };
-        match self.connect()? {
-            Connection::Sqlite(_) => Ok(Some(AdvisoryLock(None))),
-            Connection::Postgres(mut connection) => {
+        match (self.connect()?, lock) {
+            #[cfg(feature = "sqlite")]
+            (Connection::Sqlite(_), _) => Ok(Some(AdvisoryLock(None))),
+            #[cfg(feature = "postgres")]
+            (Connection::Postgres(mut connection), lock) => {
                 Ok(try_lock(&mut connection, lock)?.then(|| AdvisoryLock(Some((connection, lock)))))
             }
         }
@@ -369,19 +381,31 @@ pub enum Exclusive {
 }
 
 /// A lock that this process holds as long as it keeps this and the server does not drop the connection.
-pub struct AdvisoryLock(Option<(diesel::PgConnection, Lock)>);
+pub struct AdvisoryLock(Option<Held>);
+
+/// A lock of a server, and the connection that holds it.
+#[cfg(feature = "postgres")]
+type Held = (diesel::PgConnection, Lock);
+
+/// Nobody holds a lock where there is no server.
+#[cfg(not(feature = "postgres"))]
+type Held = Infallible;
 
 impl AdvisoryLock {
     /// Asks the server whether this process still has it.
     pub fn holds(&mut self) -> bool {
         match &mut self.0 {
             None => true,
+            #[cfg(not(feature = "postgres"))]
+            Some(never) => match *never {},
             // Taking it once more is how to ask; a connection that was cut off has lost it.
+            #[cfg(feature = "postgres")]
             Some((connection, lock)) => try_lock(connection, *lock).unwrap_or(false),
         }
     }
 }
 
+#[cfg(feature = "postgres")]
 impl Drop for AdvisoryLock {
     /// A server notices late that a connection is gone: whoever asks next would be told that the lock is taken.
     fn drop(&mut self) {

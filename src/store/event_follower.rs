@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use diesel::prelude::*;
+#[cfg(feature = "postgres")]
 use diesel::sql_types::BigInt;
 
 use super::Connection;
@@ -16,6 +17,7 @@ use super::database::Database;
 use super::error::StoreError;
 use super::operator::{EventRow, StoredEvent, listed, read_event};
 use super::schema::auth_events;
+#[cfg(feature = "sqlite")]
 use super::sqlite::data_version;
 
 /// Events read in one go.
@@ -59,7 +61,9 @@ impl EventFollower {
         let mut connection = database.connect()?;
         let highest = highest(&mut connection)?;
         let (settled, told) = match &connection {
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(_) => (highest, BTreeSet::new()),
+            #[cfg(feature = "postgres")]
             Connection::Postgres(_) => {
                 let settled = (highest - UNDER_WAY).max(0);
                 let there = auth_events::table.filter(auth_events::id.gt(settled)).select(auth_events::id);
@@ -103,6 +107,7 @@ impl EventFollower {
         mut tell: impl FnMut(StoredEvent) -> Result<(), E>,
     ) -> Result<(), E> {
         let now = match connection {
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(file) => {
                 let version = data_version(file)?;
                 if self.version == Some(version) {
@@ -112,6 +117,7 @@ impl EventFollower {
                 None
             }
             // Before the rows are read: what commits in between is read again the next time.
+            #[cfg(feature = "postgres")]
             Connection::Postgres(server) => Some(under_way(server)?),
         };
         let mut last = self.settled;
@@ -170,6 +176,7 @@ struct UnderWay {
     next: i64,
 }
 
+#[cfg(feature = "postgres")]
 fn under_way(server: &mut PgConnection) -> Result<UnderWay, StoreError> {
     let number =
         |of: &str| diesel::dsl::sql::<BigInt>(&format!("pg_snapshot_{of}(pg_current_snapshot())::text::bigint"));

@@ -8,11 +8,13 @@ use super::connection::Place;
 use super::database::Database;
 use super::error::StoreError;
 use super::migrations;
+use super::moved::refuse_moved;
 use super::nodes::{self, Overview};
 use super::outbox::{self, Waiting};
+#[cfg(feature = "postgres")]
 use super::postgres::clock;
-use super::relocation::refuse_moved;
 use super::tables;
+#[cfg(feature = "postgres")]
 use super::times::moment;
 use super::url::DatabaseUrl;
 
@@ -79,7 +81,9 @@ impl Database {
                 ));
             }
             let clock = match &mut connection {
+                #[cfg(feature = "sqlite")]
                 Connection::Sqlite(_) => None,
+                #[cfg(feature = "postgres")]
                 Connection::Postgres(server) => Some(moment(clock(server)?)?),
             };
             Ok(Health::Sound { pending, clock })

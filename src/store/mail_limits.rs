@@ -47,7 +47,9 @@ pub fn take(connection: &mut Connection, recipient: &Email, now: OffsetDateTime)
 fn insert_missing(connection: &mut Connection, hash: &[u8]) -> Result<(), StoreError> {
     let row = diesel::insert_into(mail_limits::table).values(mail_limits::recipient_hash.eq(hash));
     match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => row.on_conflict_do_nothing().execute(file)?,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => row.on_conflict_do_nothing().execute(server)?,
     };
     Ok(())

@@ -19,21 +19,27 @@
 use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, BoxableConnection, TransactionManager};
 use diesel::migration::{Migration, MigrationSource, Result as MigrationResult};
+#[cfg(feature = "postgres")]
 use diesel::pg::Pg;
 use diesel::prelude::*;
+#[cfg(feature = "sqlite")]
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 
 use super::Connection;
 use super::error::StoreError;
+use super::locks::{Lock, take_turns};
 use super::migration_record::{self as record, Record, perennial_migrations};
-use super::postgres::{Lock, VERSION_BEFORE, lock, pin_functions};
+#[cfg(feature = "postgres")]
+use super::postgres::{VERSION_BEFORE, pin_functions};
 use super::schema::tolerated_migrations;
 use super::times::database_clock;
 
+#[cfg(feature = "sqlite")]
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
 /// The same, by the same names.
+#[cfg(feature = "postgres")]
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// What the migrations did.
@@ -72,13 +78,12 @@ pub(super) fn run(connection: &mut Connection) -> Result<MigrationReport, StoreE
 /// Begins a transaction that no other process migrates beside.
 fn begin(connection: &mut Connection) -> Result<(), StoreError> {
     match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => AnsiTransactionManager::begin_transaction_sql(file, "BEGIN IMMEDIATE")?,
-        Connection::Postgres(server) => {
-            AnsiTransactionManager::begin_transaction(server)?;
-            lock(server, Lock::Migrations)?;
-        }
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => AnsiTransactionManager::begin_transaction(server)?,
     }
-    Ok(())
+    take_turns(connection, Lock::Migrations)
 }
 
 fn run_missing(connection: &mut Connection) -> Result<MigrationReport, StoreError> {
@@ -90,13 +95,18 @@ fn run_missing(connection: &mut Connection) -> Result<MigrationReport, StoreErro
     let missing = known.into_iter().filter(|version| !there.contains(version)).collect::<Vec<_>>();
     for version in &missing {
         match connection {
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(file) => apply(&SQLITE, version, file)?,
+            #[cfg(feature = "postgres")]
             Connection::Postgres(server) => apply(&POSTGRES, version, server)?,
         }
         record::note(connection, version, also_in_diesels)?;
     }
-    if let Connection::Postgres(server) = connection {
-        pin_functions(server)?;
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => {}
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => pin_functions(server)?,
     }
     Ok(MigrationReport { applied: missing })
 }
@@ -173,7 +183,9 @@ pub(super) fn finish_upgrade(connection: &mut Connection, vouched: bool) -> Resu
 /// Returns for how long this version's migration has been in place, by the database's clock.
 fn upgrade_age(connection: &mut Connection) -> Result<i64, StoreError> {
     let run_on = match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => "CAST(strftime('%s', run_on) AS INTEGER)",
+        #[cfg(feature = "postgres")]
         Connection::Postgres(_) => "extract(epoch FROM run_on AT TIME ZONE current_setting('TimeZone'))::bigint",
     };
     let run_on = diesel::dsl::sql::<diesel::sql_types::BigInt>(run_on);
@@ -183,12 +195,18 @@ fn upgrade_age(connection: &mut Connection) -> Result<i64, StoreError> {
 
 /// Tells whether a process of the version before is connected; a file cannot tell.
 fn version_before_is_connected(connection: &mut Connection) -> Result<bool, StoreError> {
-    let Connection::Postgres(server) = connection else { return Ok(false) };
-    let connected = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!(
-        "EXISTS (SELECT FROM pg_stat_activity \
-         WHERE datname = current_database() AND application_name = '{VERSION_BEFORE}')"
-    ));
-    Ok(diesel::select(connected).get_result(server)?)
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => Ok(false),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => {
+            let connected = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!(
+                "EXISTS (SELECT FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = '{VERSION_BEFORE}')"
+            ));
+            Ok(diesel::select(connected).get_result(server)?)
+        }
+    }
 }
 
 fn known(connection: &Connection) -> Result<Vec<String>, StoreError> {
@@ -201,7 +219,9 @@ fn known(connection: &Connection) -> Result<Vec<String>, StoreError> {
         Ok(versions)
     }
     match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => versions(MigrationSource::<Sqlite>::migrations(&SQLITE)),
+        #[cfg(feature = "postgres")]
         Connection::Postgres(_) => versions(MigrationSource::<Pg>::migrations(&POSTGRES)),
     }
 }

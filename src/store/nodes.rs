@@ -299,7 +299,9 @@ fn move_key(connection: &mut Connection, mut standing: KeyStanding) -> Result<Me
         name(connection, &mut standing, signing, now)?;
     }
     let clock = match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(_) => None,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(_) => Some(now),
     };
     Ok(Membership::Joined(Joined { standing, moved, nodes, clock }))
@@ -336,7 +338,9 @@ fn lock(connection: &mut Connection) -> Result<KeyStanding, StoreError> {
         let row = signing_key::table.find(THE_ROW).select(columns);
         let row: Option<(Option<String>, i64)> = match connection {
             // The transaction of a write is IMMEDIATE: nobody else has one.
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(file) => row.get_result(file).optional()?,
+            #[cfg(feature = "postgres")]
             Connection::Postgres(server) => row.for_update().get_result(server).optional()?,
         };
         if row.is_some() {

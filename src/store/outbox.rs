@@ -21,7 +21,6 @@ use super::Connection;
 use super::addresses;
 use super::error::StoreError;
 use super::mail_limits;
-use super::postgres;
 use super::schema::outbox;
 use super::times::{moment, seconds};
 use super::users;
@@ -346,9 +345,11 @@ fn is_free(clock: i64) -> _ {
 
 /// Returns what the clock says that all processes on this database share.
 fn clock(connection: &mut Connection, now: OffsetDateTime) -> Result<i64, StoreError> {
-    match connection {
-        Connection::Sqlite(_) => Ok(seconds(now)),
-        Connection::Postgres(server) => postgres::clock(server),
+    match (connection, now) {
+        #[cfg(feature = "sqlite")]
+        (Connection::Sqlite(_), now) => Ok(seconds(now)),
+        #[cfg(feature = "postgres")]
+        (Connection::Postgres(server), _) => super::postgres::clock(server),
     }
 }
 

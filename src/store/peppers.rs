@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::Connection;
 use super::error::StoreError;
-use super::postgres::{Lock, lock};
+use super::locks::{Lock, take_turns};
 use super::schema::peppers;
 use super::times::seconds;
 use crate::domain::password::{Pepper, PepperId};
@@ -34,9 +34,7 @@ pub fn find_or_insert(
     fresh: &Zeroizing<[u8; 32]>,
     now: OffsetDateTime,
 ) -> Result<Peppers, StoreError> {
-    if let Connection::Postgres(server) = connection {
-        lock(server, Lock::FirstRows)?;
-    }
+    take_turns(connection, Lock::FirstRows)?;
     let rows = peppers::table.order(peppers::id.desc()).select((peppers::id, peppers::key));
     let mut found = rows.load::<(i64, Vec<u8>)>(connection)?.into_iter();
     let pepper = |(id, key)| Pepper { id: PepperId(id), key: Zeroizing::new(key) };

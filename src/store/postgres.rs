@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::bounds::Bounds;
 use super::error::StoreError;
+use super::locks::Lock;
 use crate::store::url::PostgresUrl;
 
 /// What libpq is told unless the URL says otherwise.
@@ -155,36 +156,6 @@ pub(super) fn takes_writes(connection: &mut PgConnection) -> Result<bool, StoreE
 pub(super) fn clock(connection: &mut PgConnection) -> Result<i64, StoreError> {
     let now = diesel::dsl::sql::<diesel::sql_types::BigInt>("extract(epoch FROM clock_timestamp())::bigint");
     Ok(diesel::select(now).get_result(connection)?)
-}
-
-/// The locks that processes on one server agree on; any number will do, as long as no other program takes it.
-///
-/// They belong to a database, so a schema other than `public` makes other numbers of them: whoever has one of its own is on
-/// its own.
-#[derive(Debug, Clone, Copy)]
-#[repr(i64)]
-pub(super) enum Lock {
-    /// Held while migrations run.
-    Migrations = 0x7065_7265_6e6e_0001,
-    /// Held while the first rows of all are made: the first user, the pepper.
-    FirstRows = 0x7065_7265_6e6e_0002,
-    /// Held by the process that does what is to be done once and not once a process.
-    Background = 0x7065_7265_6e6e_0003,
-    /// Held while what is over is deleted.
-    Sweep = 0x7065_7265_6e6e_0004,
-    /// Held while an account is made an administrator's, or ceases to be one.
-    Admins = 0x7065_7265_6e6e_0005,
-}
-
-impl Lock {
-    /// Returns the number, as the server computes it.
-    fn number(self) -> String {
-        format!(
-            "{} # CASE coalesce(current_schema(), 'public') WHEN 'public' THEN 0 \
-             ELSE hashtext(current_schema())::bigint << 16 END",
-            self as i64
-        )
-    }
 }
 
 /// Lets the functions that this transaction made find their tables in the schema that they are in, whoever's statement calls

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::database::Database;
 use super::error::StoreError;
-use super::relocation::refuse_moved;
+use super::moved::refuse_moved;
 use super::schema::sign_in_forms;
 
 /// The key of the row that is written and gone again: the hash of no form.

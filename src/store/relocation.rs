@@ -11,8 +11,9 @@ use diesel::prelude::*;
 use super::Connection;
 use super::connection::Place;
 use super::error::StoreError;
+use super::locks::Lock;
 use super::migrations;
-use super::postgres::{Lock, lock};
+use super::postgres::lock;
 use super::schema::{
     auth_events, auth_tokens, dropped_keys, kept_forms, mail_limits, notice_links, outbox, pending_registrations,
     peppers, sessions, signing_key, throttle_counters, users,
@@ -348,18 +349,6 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
         ))?;
     }
     Ok(Moved { users, sessions, events })
-}
-
-/// Refuses a file that was moved: what it holds is old.
-pub(super) fn refuse_moved(connection: &mut Connection) -> Result<(), StoreError> {
-    diesel::table! {
-        sqlite_master (name) {
-            name -> Text,
-        }
-    }
-    let Connection::Sqlite(file) = connection else { return Ok(()) };
-    let seals = sqlite_master::table.filter(sqlite_master::name.like("moved\\_%").escape('\\')).count();
-    if seals.get_result::<i64>(file)? > 0 { Err(StoreError::Moved) } else { Ok(()) }
 }
 
 fn seal(file: &mut SqliteConnection) -> QueryResult<()> {

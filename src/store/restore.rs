@@ -22,7 +22,7 @@ use super::backup::{BackupError, copy, folder_of, sync_folder};
 use super::connection::Place;
 use super::error::StoreError;
 use super::migrations;
-use super::relocation::refuse_moved;
+use super::moved::refuse_moved;
 use super::schema::{dropped_keys, nodes, users};
 use super::sqlite::{SqliteFile, leave_wal};
 use super::tables;
@@ -102,7 +102,7 @@ impl PreparedRestore {
     /// # Errors
     /// If the database is in use, or the backup is none.
     pub fn prepare(url: &DatabaseUrl, backup: &Path) -> Result<Self, RestoreError> {
-        let DatabaseUrl::Sqlite(database) = url else { return Err(RestoreError::Postgres(url.shown())) };
+        let Some(database) = url.file() else { return Err(RestoreError::Postgres(url.shown())) };
         match fs::metadata(backup) {
             Ok(found) if !found.is_file() => return Err(RestoreError::NoFile(backup.to_owned())),
             Ok(found) if is_same(&found, database) => return Err(RestoreError::Itself(backup.to_owned())),
@@ -126,7 +126,7 @@ impl PreparedRestore {
         }
         diesel::delete(nodes::table).execute(&mut connection).map_err(StoreError::from)?;
         keep_dropped(&mut connection, keys_dropped_in(url))?;
-        Ok(Self { connection, draft, database: database.clone() })
+        Ok(Self { connection, draft, database: database.to_owned() })
     }
 
     /// Runs a write on the backup before it takes its place.

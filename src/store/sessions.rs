@@ -1,6 +1,7 @@
 //! The rows of sign-ins.
 
 use diesel::prelude::*;
+#[cfg(feature = "sqlite")]
 use diesel::sql_types::BigInt;
 use time::OffsetDateTime;
 
@@ -145,12 +146,16 @@ pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Opti
 /// # Errors
 /// If the database has no answer.
 pub fn lock(connection: &mut Connection, id: SessionId) -> Result<Option<Session>, StoreError> {
-    if let Connection::Postgres(server) = connection {
-        let row = sessions::table.find(id.to_string()).for_no_key_update().select(SessionRow::as_select());
-        return row.get_result(server).optional()?.map(Session::try_from).transpose();
+    match connection {
+        // The writer's transaction holds the lock on all of the file already.
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(_) => find(connection, id),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => {
+            let row = sessions::table.find(id.to_string()).for_no_key_update().select(SessionRow::as_select());
+            row.get_result(server).optional()?.map(Session::try_from).transpose()
+        }
     }
-    // The writer's transaction holds the lock on all of the file already.
-    find(connection, id)
 }
 
 /// Which sessions are to end.
@@ -304,14 +309,20 @@ pub fn unrevoked_of_user(connection: &mut Connection, user: UserId) -> Result<Ve
 /// # Errors
 /// If the database has no answer.
 pub fn read_ahead(connection: &mut Connection, before: OffsetDateTime, limit: i64) -> Result<(), StoreError> {
-    let Connection::Sqlite(file) = connection else { return Ok(()) };
-    let entries = diesel::sql_query(
-        "SELECT count(*) FROM (SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?) AS next \
-         JOIN sessions AS expired ON expired.id = next.id WHERE EXISTS \
-         (SELECT 1 FROM sessions AS entry INDEXED BY sessions_by_user \
-         WHERE entry.user_id = expired.user_id AND entry.id = expired.id)",
-    );
-    entries.bind::<BigInt, _>(seconds(before)).bind::<BigInt, _>(limit).execute(file)?;
+    match (connection, before, limit) {
+        #[cfg(feature = "sqlite")]
+        (Connection::Sqlite(file), before, limit) => {
+            let entries = diesel::sql_query(
+                "SELECT count(*) FROM (SELECT id FROM sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?) AS next \
+                 JOIN sessions AS expired ON expired.id = next.id WHERE EXISTS \
+                 (SELECT 1 FROM sessions AS entry INDEXED BY sessions_by_user \
+                 WHERE entry.user_id = expired.user_id AND entry.id = expired.id)",
+            );
+            entries.bind::<BigInt, _>(seconds(before)).bind::<BigInt, _>(limit).execute(file)?;
+        }
+        #[cfg(feature = "postgres")]
+        (Connection::Postgres(_), ..) => {}
+    }
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The statement of a rotation.
 
 use diesel::backend::Backend;
+#[cfg(feature = "postgres")]
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -34,6 +35,7 @@ pub fn swap(
 ) -> Result<bool, StoreError> {
     let swap = SwapStatement::new(before, after);
     let swapped = match (&mut *connection, event) {
+        #[cfg(feature = "postgres")]
         (Connection::Postgres(server), Some(event)) => {
             SwapWithEvent { swap, event: events::EventRow::of(event)? }.execute(server)?
         }
@@ -134,12 +136,14 @@ where
 impl RunQueryDsl<Connection> for SwapStatement {}
 
 /// A swap and its event in one statement, as PostgreSQL can: it inserts one row if the swap took place, and none if not.
+#[cfg(feature = "postgres")]
 #[derive(QueryId)]
 struct SwapWithEvent {
     swap: SwapStatement,
     event: events::EventRow,
 }
 
+#[cfg(feature = "postgres")]
 impl QueryFragment<Pg> for SwapWithEvent {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH swapped AS (");
@@ -157,4 +161,5 @@ impl QueryFragment<Pg> for SwapWithEvent {
     }
 }
 
+#[cfg(feature = "postgres")]
 impl RunQueryDsl<PgConnection> for SwapWithEvent {}

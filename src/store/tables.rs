@@ -2,7 +2,7 @@
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Bool;
 
 use super::Connection;
 use super::error::StoreError;
@@ -47,26 +47,43 @@ pub(super) fn missing(connection: &mut Connection) -> Result<Option<String>, Sto
 /// # Errors
 /// If the database has no answer.
 pub(super) fn exists(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
-    find(connection, name, "to_regclass(quote_ident(")
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(file) => is_in_file(file, name),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => is_on_server(server, name, "to_regclass(quote_ident("),
+    }
 }
 
-/// Looks for a table; on a server as `regclass` says, up to the name.
-fn find(connection: &mut Connection, name: &str, regclass: &str) -> Result<bool, StoreError> {
+/// Tells whether there is a table where one of ours by this name would be made: on a server, one in another schema is in
+/// nobody's way.
+fn is_taken(connection: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(file) => is_in_file(file, name),
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => {
+            is_on_server(server, name, "to_regclass(quote_ident(current_schema()) || '.' || quote_ident(")
+        }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+fn is_in_file(file: &mut SqliteConnection, name: &str) -> Result<bool, StoreError> {
     diesel::table! {
         sqlite_master (name) {
             name -> Text,
         }
     }
-    Ok(match connection {
-        Connection::Sqlite(file) => {
-            let found = sqlite_master::table.filter(sqlite_master::name.eq(name)).count();
-            found.get_result::<i64>(file)? > 0
-        }
-        Connection::Postgres(server) => {
-            let there = sql::<Bool>(regclass).bind::<Text, _>(name).sql(")) IS NOT NULL");
-            diesel::select(there).get_result(server)?
-        }
-    })
+    let found = sqlite_master::table.filter(sqlite_master::name.eq(name)).count();
+    Ok(found.get_result::<i64>(file)? > 0)
+}
+
+/// Looks for a table as an expression says that ends before its name.
+#[cfg(feature = "postgres")]
+fn is_on_server(server: &mut PgConnection, name: &str, expression: &str) -> Result<bool, StoreError> {
+    let there = sql::<Bool>(expression).bind::<diesel::sql_types::Text, _>(name).sql(")) IS NOT NULL");
+    Ok(diesel::select(there).get_result(server)?)
 }
 
 /// Refuses a database with tables that are not ours and have the names of ours.
@@ -76,8 +93,7 @@ fn find(connection: &mut Connection, name: &str, regclass: &str) -> Result<bool,
 pub(super) fn refuse_taken(connection: &mut Connection) -> Result<(), StoreError> {
     let mut taken = Vec::new();
     for name in NAMES {
-        // Where ours would be made; a table of that name in another schema is in nobody's way.
-        if find(connection, name, "to_regclass(quote_ident(current_schema()) || '.' || quote_ident(")? {
+        if is_taken(connection, name)? {
             taken.push(*name);
         }
     }

@@ -309,7 +309,9 @@ fn find_locked(connection: &mut Connection, key: &[u8]) -> Result<Option<Counter
     let row = throttle_counters::table.find(key).select((throttle_counters::tries, throttle_counters::counted_at));
     Ok(match connection {
         // The writer's transaction holds the lock on all of the file already.
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => row.get_result(file).optional()?,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => row.for_update().get_result(server).optional()?,
     })
 }
@@ -334,7 +336,9 @@ fn insert_missing(connection: &mut Connection, key: &[u8], now: OffsetDateTime) 
     );
     let row = diesel::insert_into(throttle_counters::table).values(row);
     match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => row.on_conflict_do_nothing().execute(file)?,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => row.on_conflict_do_nothing().execute(server)?,
     };
     Ok(())

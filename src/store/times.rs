@@ -4,7 +4,10 @@ use time::OffsetDateTime;
 
 use super::Connection;
 use super::error::StoreError;
-use super::{postgres, sqlite};
+#[cfg(feature = "postgres")]
+use super::postgres;
+#[cfg(feature = "sqlite")]
+use super::sqlite;
 
 /// Reads a column.
 pub(super) fn moment(seconds: i64) -> Result<OffsetDateTime, StoreError> {
@@ -19,7 +22,9 @@ pub(super) fn seconds(moment: OffsetDateTime) -> i64 {
 /// Returns what the clock of the database says, in Unix seconds: that of the machine where it is a file.
 pub(super) fn database_clock(connection: &mut Connection) -> Result<i64, StoreError> {
     match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => sqlite::clock(file),
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => postgres::clock(server),
     }
 }

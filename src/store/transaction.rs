@@ -18,9 +18,11 @@ pub(super) fn bounded<T>(
     bounds: Bounds,
     work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    match connection {
-        Connection::Sqlite(file) => AnsiTransactionManager::begin_transaction(file)?,
-        Connection::Postgres(server) => {
+    match (&mut *connection, bounds) {
+        #[cfg(feature = "sqlite")]
+        (Connection::Sqlite(file), _) => AnsiTransactionManager::begin_transaction(file)?,
+        #[cfg(feature = "postgres")]
+        (Connection::Postgres(server), bounds) => {
             AnsiTransactionManager::begin_transaction_sql(server, bounds.of_a_transaction())?;
         }
     }

@@ -4,7 +4,7 @@ mod invalid;
 mod parameters;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -19,11 +19,14 @@ pub const POSTGRES_TLS: bool = cfg!(feature = "postgres-tls");
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// A SQLite file: one machine.
+    #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
     /// A PostgreSQL server: any number of machines.
+    #[cfg(feature = "postgres")]
     Postgres(PostgresUrl),
     /// A PostgreSQL server behind a pooler that gives a connection of its own to a transaction and to nothing longer, as
     /// PgBouncer does in transaction mode.
+    #[cfg(feature = "postgres")]
     Pooled {
         /// The pooler, for what is done in one transaction.
         pooler: PostgresUrl,
@@ -39,6 +42,7 @@ impl DatabaseUrl {
     /// If one of them is no PostgreSQL URL.
     pub fn beside(self, server: Self) -> Result<Self, NotPooled> {
         match (self, server) {
+            #[cfg(feature = "postgres")]
             (Self::Postgres(pooler), Self::Postgres(server)) => Ok(Self::Pooled { pooler, server }),
             _ => Err(NotPooled),
         }
@@ -57,19 +61,35 @@ impl DatabaseUrl {
             && schema.chars().all(|c| letters(c) || c.is_ascii_digit());
         match self {
             _ if !plain => Err(NoSchema::Name),
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => Err(NoSchema::File),
+            #[cfg(feature = "postgres")]
             Self::Pooled { .. } => Err(NoSchema::Pooled),
+            #[cfg(feature = "postgres")]
             Self::Postgres(url) if url.parts().parameters.iter().any(|(name, _)| name == "options") => {
                 Err(NoSchema::Options)
             }
+            #[cfg(feature = "postgres")]
             Self::Postgres(url) => Ok(Self::Postgres(PostgresUrl { schema: Some(schema.to_owned()), ..url })),
+        }
+    }
+
+    /// Returns the file; a server is none.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => Some(path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) | Self::Pooled { .. } => None,
         }
     }
 
     /// Names it for a person, without a password.
     pub fn shown(&self) -> String {
         match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(path) => path.display().to_string(),
+            #[cfg(feature = "postgres")]
             Self::Postgres(url) | Self::Pooled { pooler: url, .. } => url.shown(),
         }
     }
@@ -88,17 +108,37 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            let url = PostgresUrl { text: text.into(), schema: None };
-            url.check(POSTGRES_TLS)?;
-            return Ok(Self::Postgres(url));
+            return postgres(text);
         }
         // SQLite's own names for no file at all.
         if ["sqlite://:memory:", "sqlite::memory:", "sqlite://file::memory:"].contains(&text) {
             return Err(InvalidDatabaseUrl::InMemory);
         }
         let path = text.strip_prefix("sqlite://").filter(|path| !path.is_empty() && !path.contains(['?', '\0']));
-        path.map(|path| Self::Sqlite(PathBuf::from(path))).ok_or(InvalidDatabaseUrl::Form)
+        path.ok_or(InvalidDatabaseUrl::Form).and_then(sqlite)
     }
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(path: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    Err(InvalidDatabaseUrl::NoSqlite)
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(text: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    let url = PostgresUrl { text: text.into(), schema: None };
+    url.check(POSTGRES_TLS)?;
+    Ok(DatabaseUrl::Postgres(url))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(_: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
+    Err(InvalidDatabaseUrl::NoPostgres)
 }
 
 /// Where a PostgreSQL server on this machine has its socket: as Debian and most other systems have it, and as libpq and
@@ -238,7 +278,7 @@ fn without_port(server: &str) -> String {
 mod tests {
     use super::*;
 
-    fn postgres(text: &str) -> PostgresUrl {
+    fn url(text: &str) -> PostgresUrl {
         PostgresUrl { text: text.into(), schema: None }
     }
 
@@ -257,15 +297,15 @@ mod tests {
     fn what_libpq_would_refuse_is_refused_beforehand_and_never_repeated() {
         use InvalidDatabaseUrl::{Form, Parameter, Port, Value};
         for wrong in ["localhost:abc", "localhost:0", "[::1]:65536", "localhost:5432,::1", "ada:pass@localhost:543x"] {
-            assert_eq!(postgres(&format!("postgres://{wrong}/db")).check(false), Err(Port), "{wrong}");
+            assert_eq!(url(&format!("postgres://{wrong}/db")).check(false), Err(Port), "{wrong}");
         }
         for right in ["localhost:5433", "[::1]:5433,localhost", "ada:p%40ss@localhost:5433", ":5433", "localhost:"] {
-            assert_eq!(postgres(&format!("postgres://{right}/db?")).check(false), Ok(()), "{right}");
+            assert_eq!(url(&format!("postgres://{right}/db?")).check(false), Ok(()), "{right}");
         }
         for wrong in ["%zz", "%", "a%0", "%00"] {
-            assert_eq!(postgres(&format!("postgres://localhost/{wrong}")).check(false), Err(Form), "{wrong}");
+            assert_eq!(url(&format!("postgres://localhost/{wrong}")).check(false), Err(Form), "{wrong}");
         }
-        let wrong = |query: &str| postgres(&format!("postgres://localhost/db?{query}")).check(true).err();
+        let wrong = |query: &str| url(&format!("postgres://localhost/db?{query}")).check(true).err();
         assert!(matches!(wrong("sslmode=bogus"), Some(Value { name: "sslmode", .. })));
         assert!(matches!(wrong("connect_timeout=soon"), Some(Value { name: "connect_timeout", .. })));
         assert_eq!(wrong("port=x"), Some(Port));
@@ -298,10 +338,10 @@ mod tests {
     fn the_socket_of_this_machine_is_looked_for_where_debian_has_it() {
         let host = "host=%2Fvar%2Frun%2Fpostgresql%2C%2Ftmp";
         for text in ["postgres:///db", "postgres://ada@:5433/db", "postgres://?dbname=db"] {
-            assert!(postgres(text).with_defaults(&[]).expose_secret().ends_with(host), "{text}");
+            assert!(url(text).with_defaults(&[]).expose_secret().ends_with(host), "{text}");
         }
         for text in ["postgres://localhost/db", "postgres:///db?host=/run", "postgres:///db?service=x"] {
-            assert!(!postgres(text).with_defaults(&[]).expose_secret().contains(host), "{text}");
+            assert!(!url(text).with_defaults(&[]).expose_secret().contains(host), "{text}");
         }
     }
 
@@ -326,28 +366,28 @@ mod tests {
             "postgres://elsewhere/db?host=/run/postgresql",
             "postgres://elsewhere/db?sslmode=disable",
         ] {
-            assert_eq!(postgres(local).check(false), Ok(()), "{local}");
+            assert_eq!(url(local).check(false), Ok(()), "{local}");
         }
         for remote in
             ["postgres://ada:pass@db.example.org/db", "postgres://localhost,10.0.0.2/db", "postgres:///?host=db"]
         {
-            assert_eq!(postgres(remote).check(false), Err(InvalidDatabaseUrl::InTheClear), "{remote}");
-            assert_eq!(postgres(remote).check(true), Ok(()), "{remote}");
+            assert_eq!(url(remote).check(false), Err(InvalidDatabaseUrl::InTheClear), "{remote}");
+            assert_eq!(url(remote).check(true), Ok(()), "{remote}");
         }
-        let encrypted = postgres("postgres://localhost/db?sslmode=verify-full");
+        let encrypted = url("postgres://localhost/db?sslmode=verify-full");
         assert_eq!(encrypted.check(false), Err(InvalidDatabaseUrl::NoTls));
     }
 
     #[test]
     fn a_default_does_not_override_what_the_url_says() {
-        let text = postgres("postgres://localhost/db?connect_timeout=9")
+        let text = url("postgres://localhost/db?connect_timeout=9")
             .with_defaults(&[("connect_timeout", "2"), ("application_name", "a b")]);
         assert_eq!(text.expose_secret(), "postgres://localhost/db?connect_timeout=9&application_name=a%20b");
     }
 
     #[test]
     fn a_password_is_never_shown() {
-        let url = postgres("postgres://ada:hunter2@db.example.org:5433,[::1]/perennial?password=hunter2");
+        let url = url("postgres://ada:hunter2@db.example.org:5433,[::1]/perennial?password=hunter2");
         assert_eq!(url.shown(), "PostgreSQL on db.example.org,::1, perennial");
         assert!(!format!("{url:?}").contains("hunter2"));
     }

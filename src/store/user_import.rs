@@ -94,15 +94,19 @@ pub fn add_all<E>(
     let event = EventRow::of(event)?;
     let mut connection = database.connect()?;
     match &mut connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => {
             file.batch_execute(IMPORT_CACHE)?;
             AnsiTransactionManager::begin_transaction_sql(file, "BEGIN IMMEDIATE")?;
         }
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => AnsiTransactionManager::begin_transaction(server)?,
     }
     // Where it fails, the transaction ends with its connection.
     let count = match &mut connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => add_to_file(file, &event, &mut next)?,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => add_to_server(server, &event, &mut next)?,
     };
     Transactions::commit_transaction(&mut connection)?;

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::Connection;
 use super::addresses::is_reserved;
 use super::error::StoreError;
-use super::postgres::{Lock, lock};
+use super::locks::{Lock, take_turns};
 use super::schema::users;
 use super::times::{moment, seconds};
 use crate::domain::id::UserId;
@@ -147,9 +147,7 @@ fn is_first(connection: &mut Connection) -> Result<bool, StoreError> {
     if any(connection)? {
         return Ok(false);
     }
-    if let Connection::Postgres(server) = connection {
-        lock(server, Lock::FirstRows)?;
-    }
+    take_turns(connection, Lock::FirstRows)?;
     Ok(!any(connection)?)
 }
 
@@ -277,7 +275,9 @@ pub fn lock_row(connection: &mut Connection, user: UserId) -> Result<Option<Lock
     let found = users::table.find(user.0).select((users::is_active, users::password_hash));
     let row: Option<(bool, String)> = match connection {
         // The writer's transaction holds the lock on all of the file already.
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => found.get_result(file).optional()?,
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => found.for_no_key_update().get_result(server).optional()?,
     };
     Ok(row.map(|(is_active, password_hash)| LockedUser { is_active, password_hash }))

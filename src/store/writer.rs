@@ -172,7 +172,9 @@ fn commit(
 ) -> Result<(), BatchLost> {
     // IMMEDIATE: a transaction that starts by reading and then wants to write would be refused without waiting.
     let begun = match connection {
+        #[cfg(feature = "sqlite")]
         Connection::Sqlite(file) => AnsiTransactionManager::begin_transaction_sql(file, "BEGIN IMMEDIATE"),
+        #[cfg(feature = "postgres")]
         Connection::Postgres(server) => AnsiTransactionManager::begin_transaction(server),
     };
     if let Err(error) = begun {

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::domain::network::Network;
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName};
-use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -23,7 +23,7 @@ pub enum AddressHeader {
 #[derive(Debug, Clone)]
 pub struct TrustedProxies {
     /// Where they are.
-    pub networks: Vec<IpNet>,
+    pub networks: Vec<Network>,
     /// The one header that is read.
     pub header: AddressHeader,
 }

@@ -1,7 +1,10 @@
 //! Follows the table, on a connection of its own.
 
 use super::change::News;
-use super::{postgres, sqlite};
+#[cfg(feature = "postgres")]
+use super::postgres;
+#[cfg(feature = "sqlite")]
+use super::sqlite;
 use crate::store::Connection;
 use crate::store::database::Database;
 use crate::store::error::StoreError;
@@ -16,14 +19,18 @@ pub struct Follower {
 }
 
 enum Reader {
+    #[cfg(feature = "sqlite")]
     Sqlite(sqlite::Reader),
+    #[cfg(feature = "postgres")]
     Postgres(Option<postgres::Reader>),
 }
 
 impl Reader {
     fn start(database: &Database) -> Result<Self, StoreError> {
         match database.connect()? {
+            #[cfg(feature = "sqlite")]
             Connection::Sqlite(connection) => sqlite::Reader::start(connection).map(Self::Sqlite),
+            #[cfg(feature = "postgres")]
             Connection::Postgres(connection) => postgres::Reader::start(connection).map(Some).map(Self::Postgres),
         }
     }
@@ -56,20 +63,25 @@ impl Follower {
     }
 
     fn hear(&mut self, ask: bool) -> Result<News, StoreError> {
-        let heard = match &mut self.reader {
-            Reader::Sqlite(reader) => return reader.catch_up(),
-            Reader::Postgres(Some(reader)) => reader.hear(ask),
-            Reader::Postgres(None) => {
-                self.reader = Reader::start(&self.database)?;
-                return Ok(News::Anything);
+        match (&mut self.reader, ask) {
+            #[cfg(feature = "sqlite")]
+            (Reader::Sqlite(reader), _) => reader.catch_up(),
+            #[cfg(feature = "postgres")]
+            (Reader::Postgres(Some(reader)), ask) => {
+                let heard = reader.hear(ask);
+                if heard.is_err() {
+                    // Whatever cut this connection off cut off the others; and it is done with, for its place is lost.
+                    self.reader = Reader::Postgres(None);
+                    self.database.revalidate_all();
+                }
+                heard
             }
-        };
-        if heard.is_err() {
-            // Whatever cut this connection off cut off the others; and it is done with, for its place is lost.
-            self.reader = Reader::Postgres(None);
-            self.database.revalidate_all();
+            #[cfg(feature = "postgres")]
+            (Reader::Postgres(None), _) => {
+                self.reader = Reader::start(&self.database)?;
+                Ok(News::Anything)
+            }
         }
-        heard
     }
 }
 

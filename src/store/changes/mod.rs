@@ -2,7 +2,9 @@
 
 mod change;
 mod follower;
+#[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use diesel::prelude::*;

@@ -6,7 +6,7 @@ use crate::domain::id::UserId;
 use crate::domain::user::Role;
 use crate::store::Connection;
 use crate::store::error::StoreError;
-use crate::store::postgres::{Lock, lock};
+use crate::store::locks::{Lock, take_turns};
 use crate::store::schema::users;
 
 /// Keeps anybody else from deciding who is an administrator until the transaction ends.
@@ -17,10 +17,7 @@ use crate::store::schema::users;
 /// # Errors
 /// If the database has no answer.
 pub fn lock_admins(connection: &mut Connection) -> Result<(), StoreError> {
-    match connection {
-        Connection::Sqlite(_) => Ok(()),
-        Connection::Postgres(server) => lock(server, Lock::Admins),
-    }
+    take_turns(connection, Lock::Admins)
 }
 
 /// Tells whether a user is an active administrator and nobody else is; call it under [`lock_admins`].

@@ -41,6 +41,12 @@ pub enum InvalidDatabaseUrl {
         "asks for TLS, which this build cannot speak to PostgreSQL: build it with --features postgres-tls, or take sslmode out"
     )]
     NoTls,
+    /// It is a server, and this build opens none.
+    #[error("leads to PostgreSQL, which this build of perennial lacks: build it with the feature postgres")]
+    NoPostgres,
+    /// It is a file, and this build opens none.
+    #[error("leads to a SQLite file, which this build of perennial lacks: build it with the feature sqlite")]
+    NoSqlite,
     /// It leads over a network, and nothing says that it may go unencrypted.
     #[error(
         "leads over a network, and this build cannot speak TLS to PostgreSQL: build it with --features postgres-tls, or say ?sslmode=disable where the network is private"
