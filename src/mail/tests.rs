@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use super::compose::compose;
 use super::messages::{TheftNotice, TimeWords};
 use super::{Email, Folder, MailTemplates, Memory, OutgoingEmail, SendError, Sender, Smtp, Transport};
 use smtp_double::{Answer, Heard, SmtpDouble};
@@ -111,7 +112,7 @@ fn nobody_writes_headers_of_their_own() {
     for subject in
         ["a\r\nBcc: eve@example.com", "a\nBcc: eve@example.com", "a\r\n\r\n<script>", "ü\r\nBcc: eve@example.com"]
     {
-        let message = sender().compose(&outgoing("a1", subject)).unwrap();
+        let message = compose(&sender(), &outgoing("a1", subject)).unwrap();
         let bytes = message.formatted();
         let mail = parse_mail(&bytes).unwrap();
         assert!(mail.headers.get_first_value("Bcc").is_none(), "{subject:?}");
@@ -125,7 +126,7 @@ fn nobody_writes_headers_of_their_own() {
 fn the_sender_is_the_settings_or_the_hosts() {
     let named = |site_name: &str, host: &str, from: Option<&str>| {
         let sender = Sender::new(host, site_name, from.map(|from| from.parse().unwrap())).unwrap();
-        let bytes = sender.compose(&outgoing("a1", "x")).unwrap().formatted();
+        let bytes = compose(&sender, &outgoing("a1", "x")).unwrap().formatted();
         let mail = parse_mail(&bytes).unwrap();
         (header(&mail, "From"), header(&mail, "Message-ID").split_once('@').unwrap().1.to_owned())
     };
@@ -148,7 +149,7 @@ fn the_sender_is_the_settings_or_the_hosts() {
 #[test]
 fn every_attempt_composes_the_same_headers() {
     let headers = || {
-        let bytes = sender().compose(&outgoing("a1", "x")).unwrap().formatted();
+        let bytes = compose(&sender(), &outgoing("a1", "x")).unwrap().formatted();
         let mail = parse_mail(&bytes).unwrap();
         ["Message-ID", "Date", "From", "To", "Subject"].map(|name| header(&mail, name))
     };
@@ -158,7 +159,7 @@ fn every_attempt_composes_the_same_headers() {
 #[test]
 fn a_clock_before_1970_still_dates_a_mail() {
     let early = OutgoingEmail { queued_at: datetime!(1901-01-01 0:00 UTC), ..outgoing("a1", "x") };
-    let bytes = sender().compose(&early).unwrap().formatted();
+    let bytes = compose(&sender(), &early).unwrap().formatted();
     assert!(String::from_utf8(bytes).unwrap().contains("Date: Thu, 01 Jan 1970 00:00:00 +0000"));
 }
 

@@ -1,9 +1,12 @@
 //! The locks that processes on one database agree on.
 
+#[cfg(feature = "postgres")]
+use diesel::connection::SimpleConnection;
+#[cfg(feature = "postgres")]
+use diesel::prelude::*;
+
 use super::Connection;
 use super::error::StoreError;
-#[cfg(feature = "postgres")]
-use super::postgres::lock;
 
 /// The locks that processes on one server agree on; any number will do, as long as no other program takes it.
 ///
@@ -26,7 +29,7 @@ pub(super) enum Lock {
 
 impl Lock {
     /// Returns the number, as the server computes it.
-    pub(super) fn number(self) -> String {
+    fn number(self) -> String {
         format!(
             "{} # CASE coalesce(current_schema(), 'public') WHEN 'public' THEN 0 \
              ELSE hashtext(current_schema())::bigint << 16 END",
@@ -46,4 +49,23 @@ pub(super) fn take_turns(connection: &mut Connection, turn: Lock) -> Result<(), 
         #[cfg(feature = "postgres")]
         (Connection::Postgres(server), turn) => lock(server, turn),
     }
+}
+
+/// Waits for a lock and holds it to the end of the transaction.
+#[cfg(feature = "postgres")]
+pub(super) fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
+    Ok(connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", lock.number()))?)
+}
+
+/// Takes a lock for as long as the connection lives, unless another has it; returns whether it did.
+#[cfg(feature = "postgres")]
+pub(super) fn try_lock(connection: &mut PgConnection, lock: Lock) -> Result<bool, StoreError> {
+    let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock.number()));
+    Ok(diesel::select(taken).get_result(connection)?)
+}
+
+/// Gives back every lock of a connection, however often it was taken.
+#[cfg(feature = "postgres")]
+pub(super) fn unlock_all(connection: &mut PgConnection) -> Result<(), StoreError> {
+    Ok(connection.batch_execute("SELECT pg_advisory_unlock_all()")?)
 }

@@ -25,6 +25,7 @@ pub mod email_changes;
 mod error;
 pub mod event_follower;
 pub mod events;
+mod exclusive;
 pub mod export;
 mod inspect;
 pub mod kept_forms;
@@ -73,8 +74,9 @@ mod writer;
 
 pub use answer::answer_at_start;
 pub use connection::AnyConnection as Connection;
-pub use database::{AdvisoryLock, Database, Exclusive};
+pub use database::Database;
 pub use error::StoreError;
+pub use exclusive::{AdvisoryLock, Exclusive};
 pub use inspect::Health;
 pub use migrations::MigrationReport;
 #[cfg(feature = "cli")]

@@ -6,7 +6,6 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::bounds::Bounds;
 use super::error::StoreError;
-use super::locks::Lock;
 use crate::store::url::PostgresUrl;
 
 /// What libpq is told unless the URL says otherwise.
@@ -169,20 +168,4 @@ pub(super) fn pin_functions(connection: &mut PgConnection) -> Result<(), StoreEr
          EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', made, current_schema()); \
          END LOOP; END IF; END $$",
     )?)
-}
-
-/// Waits for a lock and holds it to the end of the transaction.
-pub(super) fn lock(connection: &mut PgConnection, lock: Lock) -> Result<(), StoreError> {
-    Ok(connection.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", lock.number()))?)
-}
-
-/// Takes a lock for as long as the connection lives, unless another has it; returns whether it did.
-pub(super) fn try_lock(connection: &mut PgConnection, lock: Lock) -> Result<bool, StoreError> {
-    let taken = diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("pg_try_advisory_lock({})", lock.number()));
-    Ok(diesel::select(taken).get_result(connection)?)
-}
-
-/// Gives back every lock of a connection, however often it was taken.
-pub(super) fn unlock_all(connection: &mut PgConnection) -> Result<(), StoreError> {
-    Ok(connection.batch_execute("SELECT pg_advisory_unlock_all()")?)
 }

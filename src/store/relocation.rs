@@ -11,9 +11,8 @@ use diesel::prelude::*;
 use super::Connection;
 use super::connection::Place;
 use super::error::StoreError;
-use super::locks::Lock;
+use super::locks::{Lock, lock};
 use super::migrations;
-use super::postgres::lock;
 use super::schema::{
     auth_events, auth_tokens, dropped_keys, kept_forms, mail_limits, notice_links, outbox, pending_registrations,
     peppers, sessions, signing_key, throttle_counters, users,
