@@ -139,7 +139,7 @@ impl UserImport {
             }
             let taken = database.read_blocking(|connection| {
                 let emails: Vec<_> = new.iter().map(|(_, email)| email.as_str()).collect();
-                user_import::taken(connection, &emails)
+                user_import::taken(connection, &emails, self.now)
             })?;
             let taken: HashSet<_> = taken.into_iter().map(|email| email.to_ascii_lowercase()).collect();
             new.retain(|(_, email)| taken.contains(email.as_str()));

@@ -11,9 +11,11 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Text};
+use time::OffsetDateTime;
 
 use super::events::EventRow;
-use super::schema::{auth_events, users};
+use super::schema::{auth_events, notice_links, users};
+use super::times::seconds;
 use super::{Connection, Database, StoreError};
 use crate::domain::event::Event;
 use crate::domain::user::{Email, FullName};
@@ -73,12 +75,25 @@ struct UserRow<'a> {
     created_at: i64,
 }
 
-/// Returns those of the addresses that have an account.
+/// Returns those of the addresses that have an account, or may come back to one.
 ///
 /// # Errors
 /// If the database cannot read.
-pub fn taken(connection: &mut Connection, emails: &[&str]) -> Result<Vec<String>, StoreError> {
-    Ok(users::table.filter(users::email.eq_any(emails)).select(users::email).load(connection)?)
+pub fn taken(connection: &mut Connection, emails: &[&str], now: OffsetDateTime) -> Result<Vec<String>, StoreError> {
+    let mut taken: Vec<String> =
+        users::table.filter(users::email.eq_any(emails)).select(users::email).load(connection)?;
+    let reserved = notice_links::table.filter(notice_links::email.eq_any(emails));
+    let reserved = reserved.filter(notice_links::expires_at.gt(seconds(now)));
+    taken.extend(reserved.select(notice_links::email.assume_not_null()).load::<String>(connection)?);
+    Ok(taken)
+}
+
+/// Tells whether an account has an address that may come back to another one, as one that was given up meanwhile may.
+fn has_reserved(connection: &mut Connection, now: i64) -> QueryResult<bool> {
+    let held = users::table.on(users::email.nullable().eq(notice_links::email));
+    let foreign = notice_links::table.inner_join(held).filter(notice_links::user_id.ne(users::id));
+    let found = foreign.filter(notice_links::expires_at.gt(now)).select(users::id).first::<i64>(connection);
+    Ok(found.optional()?.is_some())
 }
 
 /// Adds every user that `next` returns, batch by batch, and `event` for each of them, or nobody at all; returns how many
@@ -109,6 +124,9 @@ pub fn add_all<E>(
         #[cfg(feature = "postgres")]
         Connection::Postgres(server) => add_to_server(server, &event, &mut next)?,
     };
+    if has_reserved(&mut connection, event.created_at)? {
+        return Err(NotAdded::Taken);
+    }
     Transactions::commit_transaction(&mut connection)?;
     Ok(count)
 }

@@ -278,6 +278,45 @@ fn who_registers_between_the_passes_keeps_the_address_and_nobody_is_imported() {
 }
 
 #[test]
+fn an_address_that_its_owner_may_take_back_is_nobody_elses() {
+    let folder = empty_folder();
+    let server = Launch::in_folder(folder.path()).start();
+    Client::of(&server).register("ada");
+    let mut rows = Rows::of(folder.path());
+    let csv = format!("email,full_name,password_hash,is_active\nold@example.org,Mallory,{},true\n", hash(PASSWORD));
+    let link = "INSERT INTO notice_links (token_hash, user_id, email, created_at, expires_at) SELECT zeroblob(32), id, \
+                'old@example.org', created_at, created_at + 604800 FROM users";
+    rows.execute(link);
+    let finished = import_file(folder.path(), &csv);
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("old@example.org has an account already"), "{finished:?}");
+
+    // The owner gives it up between the two passes.
+    rows.execute("DELETE FROM notice_links");
+    let (file, next) = (folder.path().join("users.csv"), folder.path().join("next.csv"));
+    fs::remove_file(&file).unwrap();
+    pipe(&file);
+    pipe(&next);
+    let import = Launch::in_folder(folder.path()).argument("user").argument("import").argument("users.csv").begin();
+    let mut first = writer(&file);
+    fs::rename(&next, &file).unwrap();
+    first.write_all(csv.as_bytes()).unwrap();
+    drop(first);
+    let mut second = writer(&file);
+    rows.execute(link);
+    second.write_all(csv.as_bytes()).unwrap();
+    drop(second);
+    let finished = import.finish();
+    assert_eq!(finished.code(), Some(1), "{finished:?}");
+    assert!(finished.complaint().contains("an address of the file meanwhile"), "{finished:?}");
+    assert_eq!(rows.text("SELECT string_agg(email, ' ') FROM users"), "ada@example.org");
+    rows.execute("UPDATE notice_links SET expires_at = created_at - 1");
+    fs::remove_file(&file).unwrap();
+    assert_eq!(import_file(folder.path(), &csv).code(), Some(0), "once the link is over");
+    server.stop();
+}
+
+#[test]
 fn an_import_beside_a_server_is_seen_by_it_at_once() {
     let folder = empty_folder();
     let server = Launch::in_folder(folder.path()).start();
