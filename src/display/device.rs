@@ -1,5 +1,8 @@
 //! Devices in words, for pages and mails alike.
 
+use super::duration::spelled;
+use super::time::DisplayTime;
+
 /// Names a browser and its system: `Chrome on Linux`; `Unknown browser` where it does not say.
 pub fn device(user_agent: &str) -> String {
     let Some(found) = woothee::parser::Parser::new().parse(user_agent) else {
@@ -18,6 +21,20 @@ pub fn device(user_agent: &str) -> String {
         (name, "UNKNOWN") => name.to_owned(),
         (name, system) => format!("{name} on {system}"),
     }
+}
+
+/// Says on how many devices somebody is signed in, and when the newest of them came: `Three devices, the last new one on
+/// 9 November.`
+pub fn signed_in_on(devices: usize, newest: &DisplayTime) -> String {
+    let day = newest.date().rsplit_once(' ').map_or(newest.date(), |(day, _)| day);
+    if devices <= 1 {
+        return format!("One device, since {day}.");
+    }
+    let mut words = spelled(devices, "device");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{words}, the last new one on {day}.")
 }
 
 /// What a device is, as far as its browser says: the word is the name of its drawing in `icon.html`.

@@ -96,6 +96,11 @@ impl Times {
         Self { now, zone }
     }
 
+    /// Returns when they read.
+    pub fn now(&self) -> OffsetDateTime {
+        self.now
+    }
+
     /// Describes when something happened.
     pub fn past(&self, at: OffsetDateTime) -> DisplayTime {
         DisplayTime::in_zone(at, self.now, self.zone)

@@ -3,7 +3,7 @@
 //! Actix parses requests; this only finds their boundaries, so that it is given one request at a time. Whatever is
 //! malformed is handed on as it is, for Actix to refuse.
 
-use memchr::memmem;
+use memchr::memchr_iter;
 
 /// Finds the end of a request's head, across as many reads as it takes.
 ///
@@ -27,9 +27,11 @@ impl HeadScanner {
                 _ => self.line_ended = false,
             }
         }
-        let whole = memmem::find(bytes, b"\n\r\n").map(|start| start + 3);
-        let before = whole.map_or(bytes, |end| bytes.get(..end).unwrap_or(bytes));
-        let end = memmem::find(before, b"\n\n").map(|start| start + 2).or(whole);
+        let end = memchr_iter(b'\n', bytes).find_map(|line_end| match bytes.get(line_end + 1..) {
+            Some([b'\n', ..]) => Some(line_end + 2),
+            Some([b'\r', b'\n', ..]) => Some(line_end + 3),
+            _ => None,
+        });
         if end.is_none() {
             self.line_ended = bytes.ends_with(b"\n") || bytes.ends_with(b"\n\r");
         }

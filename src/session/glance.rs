@@ -12,7 +12,9 @@ use time::OffsetDateTime;
 use super::glances::{Concern, Glance, GlanceEvent};
 use super::identity::Identity;
 use super::sessions::Sessions;
+use crate::display::device::signed_in_on;
 use crate::display::event::{describe, whence};
+use crate::display::time::Times;
 use crate::domain::event::{PastEvent, WEAK_PASSWORD, Window};
 use crate::domain::session::Session;
 use crate::store::{events, sessions};
@@ -49,6 +51,7 @@ impl Sessions {
             return None;
         }
         let (sessions, user, session) = (self.clone(), identity.user().id, identity.session());
+        let times = Times::new(now, identity.user().time_zone);
         let reading = tokio::spawn(async move {
             let read = sessions.database().read(move |connection| {
                 let live = sessions::unrevoked_of_user(connection, user)?;
@@ -59,7 +62,7 @@ impl Sessions {
             let read = read.await;
             sessions.glances.slow.store(false, Ordering::SeqCst);
             let (live, last, concerns) = read.ok()?;
-            let glance = Arc::new(sessions.put_together(live, &last, &concerns, now, elapsed, writes));
+            let glance = Arc::new(sessions.put_together(live, &last, &concerns, &times, elapsed, writes));
             sessions.glances.known.insert(session, Arc::clone(&glance));
             Some(glance)
         });
@@ -77,17 +80,19 @@ impl Sessions {
         mut live: Vec<Session>,
         last: &[PastEvent],
         concerns: &[PastEvent],
-        now: OffsetDateTime,
+        times: &Times,
         read_at: Duration,
         writes: u64,
     ) -> Glance {
+        let now = times.now();
         self.note_last_seen(&mut live);
         live.retain(|session| session.ended(self.lifetimes(), now).is_none());
         let newest = live.iter().map(|session| session.created_at).max().unwrap_or(now);
+        let devices = signed_in_on(live.len(), &times.past(newest));
         let describe =
             |event: &PastEvent| GlanceEvent { described: describe(event), place: whence(event), at: event.at };
         let events = last.iter().map(describe).collect();
-        Glance { devices: live.len(), newest, concern: concern(concerns, now), events, read_at, writes }
+        Glance { devices, concern: concern(concerns, now), events, read_at, writes }
     }
 }
 

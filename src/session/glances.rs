@@ -36,10 +36,8 @@ pub struct GlanceEvent {
 /// What there is to see at a glance.
 #[derive(Debug)]
 pub struct Glance {
-    /// How many sign-ins are live.
-    pub devices: usize,
-    /// When the newest of them began.
-    pub newest: OffsetDateTime,
+    /// On how many devices the user is signed in, and since when there was no new one, as a sentence to its reader.
+    pub devices: String,
     /// What needs the owner, beside a theft.
     pub concern: Option<Concern>,
     /// What happened last, newest first.

@@ -83,11 +83,11 @@ pub struct CountedTry {
 /// # Errors
 /// If the database has no answer.
 pub fn sign_in_tries(connection: &mut Connection, keys: &SignInKeys) -> Result<SignInTries, StoreError> {
-    let wanted = [keys.device.as_ref(), keys.account.as_ref(), keys.address.as_ref(), Some(&keys.all)];
-    let wanted: Vec<_> = wanted.into_iter().flatten().cloned().collect();
     let columns = (throttle_counters::key_hash, throttle_counters::tries, throttle_counters::counted_at);
-    let rows: Vec<(Vec<u8>, i64, i64)> =
-        throttle_counters::table.filter(throttle_counters::key_hash.eq_any(wanted)).select(columns).load(connection)?;
+    let is = |key: Option<&Vec<u8>>| throttle_counters::key_hash.eq(key.unwrap_or(&keys.all).clone());
+    // Not by `eq_any`: SQLite would be given a list of any length, and would have to prepare the statement each time.
+    let wanted = is(keys.device.as_ref()).or(is(keys.account.as_ref())).or(is(keys.address.as_ref())).or(is(None));
+    let rows: Vec<(Vec<u8>, i64, i64)> = throttle_counters::table.filter(wanted).select(columns).load(connection)?;
     let find = |key: Option<&Vec<u8>>| {
         let row = rows.iter().find(|(found, ..)| Some(found) == key);
         row.map(|(_, tries, at)| (*tries, *at))

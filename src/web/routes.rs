@@ -154,7 +154,9 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     let folder = site.static_dir.clone();
     // This runs once for each worker, and gives it a copy.
     config.app_data(web::Data::new(Site::clone(&site)));
-    for (number, route) in ROUTES.iter().enumerate() {
+    // Actix asks one after the other, and a path with a part that varies costs a regular expression.
+    let (varying, fixed): (Vec<_>, Vec<_>) = ROUTES.iter().enumerate().partition(|(_, route)| route.path.contains('{'));
+    for (number, route) in fixed.into_iter().chain(varying) {
         let methods = route.methods;
         let resource = (route.build)(web::resource(route.path).name(&format!("{NAME}{number}")));
         config.service(resource.default_service(web::to(move || async move {

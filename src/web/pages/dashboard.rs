@@ -1,5 +1,6 @@
 //! `/dashboard`: whether everything is as it should be, and what happened last.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -8,7 +9,6 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::render;
-use crate::display::duration::spelled;
 use crate::display::event::Tone;
 use crate::display::time::{DisplayTime, Times};
 use crate::session::{Concern, Glance, Identity};
@@ -24,7 +24,7 @@ struct DashboardPage<'a> {
     full_name: &'a str,
     email: &'a str,
     welcome_back: bool,
-    safety: Safety,
+    safety: Safety<'a>,
     events: Vec<LastEvent<'a>>,
     last_sign_in: Option<DisplayTime>,
     device: &'a str,
@@ -34,11 +34,11 @@ struct DashboardPage<'a> {
 }
 
 /// The answer to "am I safe?".
-pub(super) struct Safety {
+pub(super) struct Safety<'a> {
     /// The answer in a few words.
     pub(super) answer: &'static str,
     /// What it rests on.
-    pub(super) because: String,
+    pub(super) because: Cow<'a, str>,
     /// The one thing to do, where there is one: where, and how the link reads.
     pub(super) to_do: Option<(&'static str, &'static str)>,
 }
@@ -87,17 +87,17 @@ pub(crate) async fn get(request: HttpRequest, user: CurrentUser) -> Result<HttpR
 }
 
 /// Answers "am I safe?" in one sentence; what needs the owner most comes first.
-fn safety(identity: &Identity, glance: Option<&Glance>, times: &Times) -> Safety {
+fn safety<'a>(identity: &Identity, glance: Option<&'a Glance>, times: &Times) -> Safety<'a> {
     let to_do = |answer, because, to_do| Safety { answer, because, to_do: Some(to_do) };
     if identity.theft().is_some() {
         return to_do(
             "Please have a look.",
-            "One of your sign-ins was used from two places, and was ended.".to_owned(),
+            "One of your sign-ins was used from two places, and was ended.".into(),
             ("/devices", "Look at your devices"),
         );
     }
     let Some(glance) = glance else {
-        let because = "What happened last can't be read at the moment. You're still signed in.".to_owned();
+        let because = "What happened last can't be read at the moment. You're still signed in.".into();
         return Safety { answer: "Nothing to report.", because, to_do: None };
     };
     match glance.concern {
@@ -106,30 +106,15 @@ fn safety(identity: &Identity, glance: Option<&Glance>, times: &Times) -> Safety
             format!(
                 "Too many wrong ones locked your account {}. If that wasn't you, a new password ends the worry.",
                 times.past(at).ago
-            ),
+            )
+            .into(),
             ("/account", "Change your password"),
         ),
         Some(Concern::WeakPassword) => to_do(
             "Your password is easy to guess.",
-            "It is the first thing that somebody else would try. Three random words make a good one.".to_owned(),
+            "It is the first thing that somebody else would try. Three random words make a good one.".into(),
             ("/account", "Change your password"),
         ),
-        None => Safety { answer: "All quiet.", because: devices(glance, times), to_do: None },
-    }
-}
-
-/// Says on how many devices the user is signed in, and since when there was no new one.
-fn devices(glance: &Glance, times: &Times) -> String {
-    let newest = times.past(glance.newest);
-    let day = newest.date().rsplit_once(' ').map_or(newest.date(), |(day, _)| day);
-    match glance.devices {
-        0 | 1 => format!("One device, since {day}."),
-        many => {
-            let mut words = spelled(many, "device");
-            if let Some(first) = words.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            format!("{words}, the last new one on {day}.")
-        }
+        None => Safety { answer: "All quiet.", because: glance.devices.as_str().into(), to_do: None },
     }
 }
