@@ -11,6 +11,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::client::exchange;
@@ -59,28 +60,37 @@ pub(crate) struct Driver {
     // Held open: the driver would end at the first line that nobody can read.
     _output: BufReader<ChildStdout>,
     browser: String,
-    more_arguments: &'static [&'static str],
+    more_arguments: Vec<&'static str>,
 }
 
 impl Driver {
     /// Starts it on a port of its own: left to choose, it takes one that is free on one of the two loopback addresses,
     /// and ends where the other has it in use.
     pub(crate) fn start() -> Self {
-        Self::of(find_program(&BROWSERS), &find_program(&["chromedriver"]), &[])
+        Self::of(find_program(&BROWSERS), &find_program(&["chromedriver"]), Vec::new())
     }
 
     /// Starts the driver of a Chromium that binds sign-ins to the device; later versions of Debian's ignore what they are
     /// asked.
     pub(crate) fn start_binding() -> Self {
+        Self::binding(vec![BINDING])
+    }
+
+    /// Starts the same of one that takes any certificate.
+    pub(crate) fn start_binding_without_checking_certificates() -> Self {
+        Self::binding(vec![BINDING, "--ignore-certificate-errors"])
+    }
+
+    fn binding(arguments: Vec<&'static str>) -> Self {
         let folder = std::env::var(BINDING_CHROMIUM).unwrap_or_else(|_| {
             panic!("this test needs {BINDING_CHROMIUM}: the folder that a Chromium which binds sign-ins is unpacked in")
         });
         let (browser, program) =
             (format!("{folder}/usr/lib/chromium/chromium"), format!("{folder}/usr/bin/chromedriver"));
-        Self::of(browser, &program, &[BINDING])
+        Self::of(browser, &program, arguments)
     }
 
-    fn of(browser: String, program: &str, more_arguments: &'static [&'static str]) -> Self {
+    fn of(browser: String, program: &str, more_arguments: Vec<&'static str>) -> Self {
         let port = free_port();
         let mut child = Command::new(program).arg(format!("--port={port}")).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -105,7 +115,7 @@ impl Driver {
     }
 
     async fn connect(&self, profile: &Path, preferences: Value) -> Browser {
-        let mut arguments: Vec<_> = ARGUMENTS.iter().chain(self.more_arguments).map(ToString::to_string).collect();
+        let mut arguments: Vec<_> = ARGUMENTS.iter().chain(&self.more_arguments).map(ToString::to_string).collect();
         arguments.push(format!("--user-data-dir={}", profile.display()));
         let options = json!({
             "binary": self.browser,
@@ -117,7 +127,7 @@ impl Driver {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let client = builder.capabilities(capabilities).connect(&format!("http://{}", self.address)).await.unwrap();
         let session = client.session_id().await.unwrap();
-        Browser { client, session, driver: self.address }
+        Browser { client, session, driver: self.address, browser: self.browser.clone() }
     }
 }
 
@@ -133,6 +143,7 @@ pub(crate) struct Browser {
     client: Client,
     session: Option<String>,
     driver: SocketAddr,
+    browser: String,
 }
 
 impl Browser {
@@ -190,6 +201,13 @@ impl Browser {
         cookies.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect::<Vec<_>>().join("; ")
     }
 
+    /// Takes the cookies that another browser has of the site that both show, as whoever copied them does.
+    pub(crate) async fn take_cookies_of(&self, other: &Self) {
+        for cookie in other.client.get_all_cookies().await.unwrap() {
+            self.client.add_cookie(cookie).await.unwrap();
+        }
+    }
+
     /// Clicks something.
     pub(crate) async fn click(&self, css: &str) {
         self.find(css).await.click().await.unwrap();
@@ -215,6 +233,25 @@ impl Browser {
     pub(crate) async fn close(mut self) {
         self.session = None;
         self.client.clone().close().await.unwrap();
+    }
+
+    /// Ends the browser on a profile without a warning.
+    pub(crate) fn kill(mut self, profile: &Path) {
+        let (on_profile, of_renderer) = (format!("--user-data-dir={}", profile.display()), "--type=");
+        let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let line = std::fs::read(path.join("cmdline")).ok()?;
+            let arguments: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+            let is_browser = arguments.iter().any(|argument| *argument == on_profile)
+                && arguments.first().is_some_and(|program| **program == *self.browser)
+                && !arguments.iter().any(|argument| argument.starts_with(of_renderer));
+            let process: i32 = path.file_name()?.to_str()?.parse().ok()?;
+            is_browser.then(|| Pid::from_raw(process)).flatten()
+        });
+        let processes: Vec<_> = processes.collect();
+        assert_eq!(processes.len(), 1, "the browser on {on_profile}");
+        kill_process(processes[0], Signal::KILL).unwrap();
+        self.session = None;
     }
 
     async fn find(&self, css: &str) -> Element {

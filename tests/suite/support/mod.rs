@@ -15,6 +15,7 @@ pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod firefox;
+pub(crate) mod gate;
 pub(crate) mod guesses;
 pub(crate) mod kept;
 pub(crate) mod links;
