@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use time::Duration;
 
+use crate::support::links::{CONFIRM, SMTP, last_link, open, press};
 use crate::support::{Answer, Asked, Device, EMAIL, PASSWORD, TestApp, form_token};
 
 /// Longer than an access life, and so than the window.
@@ -173,6 +174,22 @@ async fn a_password_that_is_entered_again_offers_what_the_sign_in_lacks() {
     app.advance(LATER);
     assert_eq!(device.renew(&browser).await.status, StatusCode::OK);
     assert!(is_bound(&app));
+}
+
+#[actix_web::test]
+async fn the_link_that_confirms_an_address_begins_a_sign_in_that_can_be_bound() {
+    let app = TestApp::with(|arguments| arguments.smtp_url = Some(SMTP.to_owned())).await;
+    let (browser, device) = (app.browser(), Device::new());
+    let fields = [("full_name", "Ada Lovelace"), ("email", EMAIL), ("password", PASSWORD), ("keep_signed_in", "on")];
+    let asked = browser.submit("/register", "/register", &fields).await;
+    assert!(Asked::of(&asked).is_none(), "there is no sign-in yet");
+    let opened = open(&browser, &last_link(&app, EMAIL, CONFIRM)).await;
+    assert!(Asked::of(&opened).is_none(), "opening a link begins nothing");
+    let pressed = press(&browser, CONFIRM).await;
+    assert_eq!(device.register(&browser, &pressed).await.status, StatusCode::OK);
+    app.advance(LATER);
+    assert_eq!(device.renew(&browser).await.status, StatusCode::OK);
+    assert!(is_bound(&app) && browser.is_signed_in().await);
 }
 
 #[actix_web::test]

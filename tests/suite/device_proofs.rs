@@ -160,6 +160,50 @@ async fn a_key_is_taken_on_the_strength_of_the_password_alone() {
 }
 
 #[actix_web::test]
+async fn a_key_of_another_kind_or_curve_is_refused_and_nothing_is_bound() {
+    let app = TestApp::start().await;
+    let (browser, device) = (app.browser(), Device::new());
+    let asked = Asked::of(&browser.register().await).unwrap();
+    let own = device.jwk();
+    let changed = |changes: &[(&str, Value)]| {
+        let mut jwk = own.clone();
+        changes.iter().for_each(|(name, value)| jwk[*name] = value.clone());
+        jwk
+    };
+    let (large, zero) = (URL_SAFE_NO_PAD.encode([7; 48]), URL_SAFE_NO_PAD.encode([0; 32]));
+    let keys = [
+        ("P-384", changed(&[("crv", json!("P-384"))])),
+        ("secp256k1", changed(&[("crv", json!("secp256k1"))])),
+        ("larger coordinates", changed(&[("x", json!(large)), ("y", json!(large))])),
+        ("no point of the curve", changed(&[("y", own["x"].clone())])),
+        ("the point at infinity", changed(&[("x", json!(zero)), ("y", json!(zero))])),
+        ("no y", json!({ "kty": "EC", "crv": "P-256", "x": own["x"] })),
+        ("a secret", json!({ "kty": "oct", "k": own["x"] })),
+        ("Ed25519", json!({ "kty": "OKP", "crv": "Ed25519", "x": own["x"] })),
+        ("RSA", json!({ "kty": "RSA", "n": own["x"], "e": "AQAB" })),
+    ];
+    let claims = json!({ "jti": asked.challenge, "authorization": asked.authorization });
+    for (name, jwk) in keys {
+        let proof = device.sign(&json!({ "typ": "dbsc+jwt", "alg": "ES256", "jwk": jwk }), &claims);
+        let refused = browser.post_alone("/session/bind", &[("secure-session-response", proof.as_str())]).await;
+        assert!(
+            matches!(refused.status, StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST),
+            "{name}: {}",
+            refused.status
+        );
+        assert!(refused.cookies().is_empty(), "{name}");
+    }
+    let proof = device.sign(&json!({ "typ": "dbsc+jwt", "alg": "ES384", "jwk": own }), &claims);
+    let refused = browser.post_alone("/session/bind", &[("secure-session-response", proof.as_str())]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(app.rows().number("SELECT count(*) FROM sessions WHERE device_key IS NOT NULL"), 0);
+    assert_eq!(app.rows().count_events("device_bound"), 0);
+    let proof = device.registration(&asked);
+    let bound = browser.post_alone("/session/bind", &[("secure-session-response", proof.as_str())]).await;
+    assert_eq!(bound.status, StatusCode::OK, "and the right one is taken all the same");
+}
+
+#[actix_web::test]
 async fn a_registration_sent_again_gets_the_same_answer_and_a_second_key_is_refused() {
     let app = TestApp::start().await;
     let (browser, device, thief) = (app.browser(), Device::new(), Device::new());

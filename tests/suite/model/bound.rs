@@ -7,8 +7,9 @@
 use std::collections::{HashSet, VecDeque};
 
 use perennial::domain::device_key::DeviceKey;
-use perennial::domain::rotation::{Circumstances, Decision, Effect, Proof, decide, decide_proof};
+use perennial::domain::rotation::{Circumstances, Decision, Effect, Proof, Transition, decide, decide_proof};
 use perennial::domain::session::Session;
+use perennial::domain::token::RefreshToken;
 
 use super::protocol::{Row, Secret, Token, moment};
 use super::settings::LIFETIMES;
@@ -22,6 +23,36 @@ const FAR: i32 = 4;
 /// The generation of every row, to which all others are told.
 const GENERATION: i32 = 100;
 
+/// The two functions that decide: the real ones, or broken ones.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) decide: fn(Option<&Session>, &RefreshToken, &Circumstances) -> Transition,
+    pub(super) decide_proof: fn(Option<&Session>, &Proof<'_>, &Circumstances) -> Transition,
+}
+
+impl Rules {
+    pub(super) const REAL: Self = Self { decide, decide_proof };
+}
+
+/// What must never be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// A token without a proof opens a bound row.
+    OpensWithoutProof,
+    /// A token without a proof changes a bound row.
+    ChangesWithoutProof,
+    /// A proof ends the sign-in.
+    ProofEnds,
+    /// A proof over the current challenge opens nothing.
+    ProofRefused,
+    /// A proof over a challenge that is over opens something past the window.
+    OldProofOpens,
+    /// A proof leaves the row unbound, or takes a generation back.
+    ProofUnbinds,
+    /// The owner's browser is out although everything arrives.
+    OwnerOut,
+}
+
 /// A message on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Message {
@@ -33,7 +64,7 @@ enum Message {
 
 /// The row, the owner's browser, and what is under way; a token is its generation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct State {
+pub(super) struct State {
     generation: i32,
     previous: Option<i32>,
     proved: bool,
@@ -100,20 +131,26 @@ impl State {
     }
 
     /// The process answers a proof; the answer is under way.
-    fn answer(&mut self, challenge: i32, cookie: Option<i32>) {
+    fn answer(&mut self, rules: Rules, challenge: i32, cookie: Option<i32>) -> Result<(), Broken> {
         let before = self.session();
         let tokens: Vec<_> = cookie.map(|generation| Self::token(generation).plain()).into_iter().collect();
         let proof = Proof { generation: challenge.into(), tokens: &tokens };
-        let transition = decide_proof(Some(&before), &proof, &circumstances());
-        assert!(!matches!(transition.effect, Effect::Ends(_)), "a proof ends nothing: {self:?}");
-        if challenge == self.generation {
-            assert!(transition.decision.opens(), "a proof over the current challenge opens: {self:?}");
-        } else {
-            assert!(matches!(transition.decision, Decision::Overlap | Decision::Stale), "{transition:?} {self:?}");
+        let transition = (rules.decide_proof)(Some(&before), &proof, &circumstances());
+        let opens = transition.decision.opens();
+        if matches!(transition.effect, Effect::Ends(_)) {
+            return Err(Broken::ProofEnds);
+        }
+        if challenge == self.generation && !opens {
+            return Err(Broken::ProofRefused);
+        }
+        if challenge != self.generation && opens && !self.recent {
+            return Err(Broken::OldProofOpens);
         }
         let fresh = self.generation + 1;
         if let Some(after) = transition.row(&before, Self::secret(fresh).hash(), moment(0)) {
-            assert!(after.generation >= before.generation && after.is_bound());
+            if after.generation < before.generation || !after.is_bound() {
+                return Err(Broken::ProofUnbinds);
+            }
             let replaced = after.generation > before.generation;
             let of = |generation: i32| Some(Self::secret(generation).hash()) == after.previous_hash;
             let known = [Some(self.generation), self.previous].into_iter().flatten();
@@ -123,29 +160,30 @@ impl State {
         }
         let cookie = (transition.decision == Decision::Rotate).then_some(self.generation);
         self.under_way.push(Message::Answer { cookie, challenge: self.generation });
+        Ok(())
     }
 
-    fn next(&self) -> Vec<Self> {
-        let mut next = Vec::new();
-        let mut add = |change: &dyn Fn(&mut Self)| {
+    fn next(&self, rules: Rules) -> Result<Vec<Self>, Broken> {
+        let (mut next, mut broken) = (Vec::new(), Ok(()));
+        let mut add = |change: &mut dyn FnMut(&mut Self)| {
             let mut state = self.clone();
             change(&mut state);
             next.push(state.canonical());
         };
-        add(&|state| state.recent = false);
+        add(&mut |state| state.recent = false);
         if self.under_way.len() < UNDER_WAY {
-            add(&|state| state.under_way.push(Message::Proof { challenge: state.challenge, cookie: state.cookie }));
+            add(&mut |state| state.under_way.push(Message::Proof { challenge: state.challenge, cookie: state.cookie }));
         }
         for index in 0..self.under_way.len() {
-            add(&|state| {
+            add(&mut |state| {
                 state.under_way.remove(index);
             });
             for repeats in [false, true] {
-                add(&|state| {
+                add(&mut |state| {
                     let message = if repeats { state.under_way[index] } else { state.under_way.remove(index) };
                     match message {
                         Message::Proof { challenge, cookie } if state.under_way.len() < UNDER_WAY => {
-                            state.answer(challenge, cookie);
+                            broken = broken.and(state.answer(rules, challenge, cookie));
                         }
                         Message::Proof { .. } => {}
                         Message::Answer { cookie, challenge } => {
@@ -157,36 +195,40 @@ impl State {
         }
         // A crash, or a jar that was put back: any cookie or none, and any challenge.
         for back in 0..FAR {
-            add(&|state| state.cookie = Some(GENERATION - back));
-            add(&|state| state.challenge = GENERATION - back);
+            add(&mut |state| state.cookie = Some(GENERATION - back));
+            add(&mut |state| state.challenge = GENERATION - back);
         }
-        add(&|state| state.cookie = None);
-        next
+        add(&mut |state| state.cookie = None);
+        broken.map(|()| next)
     }
 
     /// Asks whether any token, whoever has it, opens the row or touches it without a proof.
-    fn assert_closed(&self) {
+    fn stays_closed(&self, rules: Rules) -> Result<(), Broken> {
         let session = self.session();
-        for generation in GENERATION - FAR - 1..GENERATION + 3 {
-            let transition = decide(Some(&session), &Self::token(generation).plain(), &circumstances());
-            if self.proved {
-                assert_eq!((transition.decision, transition.effect), (Decision::NotProven, Effect::Stays), "{self:?}");
-            }
+        let tokens = (GENERATION - FAR - 1..GENERATION + 3).map(|generation| Self::token(generation).plain());
+        let meant: Vec<_> = tokens.map(|token| (rules.decide)(Some(&session), &token, &circumstances())).collect();
+        if self.proved && meant.iter().any(|transition| transition.decision.opens()) {
+            return Err(Broken::OpensWithoutProof);
         }
+        if self.proved && meant.iter().any(|transition| transition.effect != Effect::Stays) {
+            return Err(Broken::ChangesWithoutProof);
+        }
+        Ok(())
     }
 
     /// Asks whether a browser whose messages arrive from now on is signed in by its second request at the latest.
-    fn assert_comes_back(&self) {
+    fn comes_back(&self, rules: Rules) -> Result<(), Broken> {
         let mut state = Self { under_way: Vec::new(), ..self.clone() };
         for _ in 0..2 {
             let before = state.session();
-            let proof = Proof { generation: state.challenge.into(), tokens: &[] };
-            if decide_proof(Some(&before), &proof, &circumstances()).decision.opens() {
-                return;
+            let tokens: Vec<_> = state.cookie.map(|generation| Self::token(generation).plain()).into_iter().collect();
+            let proof = Proof { generation: state.challenge.into(), tokens: &tokens };
+            if (rules.decide_proof)(Some(&before), &proof, &circumstances()).decision.opens() {
+                return Ok(());
             }
             state.challenge = state.generation;
         }
-        panic!("the owner is out: {self:?}");
+        Err(Broken::OwnerOut)
     }
 }
 
@@ -194,20 +236,26 @@ fn circumstances() -> Circumstances {
     Circumstances { lifetimes: LIFETIMES, now: moment(0), steady: true, reissue_in_place: false, binds: true }
 }
 
-/// Whatever is lost, late, repeated, forgotten or stolen: the owner is in with the next proof, and nobody else ever.
-#[test]
-fn a_bound_sign_in_is_its_owners_in_every_state_that_can_be_reached() {
+/// Looks at every state that can be reached.
+pub(super) fn explore(rules: Rules) -> Result<HashSet<State>, Broken> {
     let begun = State::begun().canonical();
     let (mut seen, mut open) = (HashSet::from([begun.clone()]), VecDeque::from([begun]));
     while let Some(state) = open.pop_front() {
-        state.assert_closed();
-        state.assert_comes_back();
-        for next in state.next() {
+        state.stays_closed(rules)?;
+        state.comes_back(rules)?;
+        for next in state.next(rules)? {
             if seen.insert(next.clone()) {
                 open.push_back(next);
             }
         }
     }
+    Ok(seen)
+}
+
+/// Whatever is lost, late, repeated, forgotten or stolen: the owner is in with the next proof, and nobody else ever.
+#[test]
+fn a_bound_sign_in_is_its_owners_in_every_state_that_can_be_reached() {
+    let seen = explore(Rules::REAL).unwrap();
     println!("{} states", seen.len());
     assert!(seen.len() > 1_000, "{}", seen.len());
     assert!(seen.iter().any(|state| state.proved && !state.recent && state.cookie.is_none()));

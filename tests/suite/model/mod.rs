@@ -63,6 +63,7 @@
 //! one began, and overwrites its cookies, is not looked at.
 
 mod bound;
+mod bound_mutants;
 mod canonical;
 mod exhaustive;
 mod explorer;
