@@ -139,7 +139,7 @@ impl Application {
             clock: Arc::clone(&clock),
             state: node.clone(),
             lifetimes: settings.lifetimes,
-            device_binding: settings.device_binding == DeviceBinding::On && can_bind(&public_url),
+            device_binding: settings.device_binding == DeviceBinding::On && public_url.binds_devices(),
         })?;
         let retention = Retention::new(database.clone(), Arc::clone(&clock), settings.event_retention)?;
         let fresh = Zeroizing::new(random_bytes::<32>()?);
@@ -382,9 +382,4 @@ impl Application {
         }
         Ok(())
     }
-}
-
-/// Tells whether a browser binds sign-ins on an origin: over https, and on its own machine if it is set to.
-fn can_bind(public_url: &PublicUrl) -> bool {
-    public_url.is_secure() || public_url.is_loopback()
 }

@@ -138,6 +138,11 @@ impl Metrics {
             "What refresh tokens meant that were presented, by decision.",
             self.sessions.counts().decisions().map(|(decision, count)| (vec![("decision", decision)], count)),
         );
+        all.counters(
+            "perennial_device_proofs_total",
+            "What came of proofs by the devices of sign-ins.",
+            self.sessions.counts().proofs().map(|(decision, count)| (vec![("decision", decision)], count)),
+        );
         all.counter(
             "perennial_throttled_total",
             "Passwords and forms that were not looked at because there were too many.",

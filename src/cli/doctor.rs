@@ -7,10 +7,11 @@ use time::{Duration, OffsetDateTime};
 
 use super::output::{Failure, say};
 use crate::app::{KEY_FILE, StartError, key_file_lost, key_ring, system_clock};
-use crate::config::{Settings, warnings};
+use crate::config::{DeviceBinding, Settings, warnings};
 use crate::crypto::{KeyFileState, inspect_key_file};
 use crate::display::time::DisplayTime;
 use crate::domain::agreement::{announced, clock_limit, clock_offset, differences};
+use crate::domain::node::DEVICE_BINDING;
 use crate::store::nodes::Overview;
 use crate::store::outbox::Waiting;
 use crate::store::{Database, Health};
@@ -21,6 +22,9 @@ const WRITTEN: OffsetDateTime = datetime!(2026-11-21 0:00 UTC);
 /// How long a mail may wait before something is wrong: longer than a mail server that puts off the mail of strangers
 /// makes them wait, which is five minutes as a rule.
 const MAIL_LATE: Duration = Duration::minutes(15);
+
+/// The version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How many times the time between two backups the newest may be old before something is wrong.
 const BACKUPS_LATE: i32 = 3;
@@ -53,6 +57,7 @@ pub(super) fn run(settings: Result<Settings, String>, warnings_of_files: &[Strin
         ("keys", keys(&settings, there)),
         ("database", database),
         ("nodes", beside(&|| nodes(&settings, there))),
+        ("devices", devices(&settings, there)),
         ("mail", beside(&|| mail(&settings))),
         ("clock", clock()),
     ];
@@ -167,6 +172,28 @@ fn nodes(settings: &Settings, there: Option<&Overview>) -> Finding {
         (_, 0) => Finding::Good("none is running".to_owned()),
         (_, 1) => Finding::Good("one is running, with these lifetimes".to_owned()),
         (_, count) => Finding::Good(format!("{count} are running, with these lifetimes")),
+    }
+}
+
+/// Says whether sign-ins are bound to their devices, and what stands in the way.
+fn devices(settings: &Settings, there: Option<&Overview>) -> Finding {
+    let nodes = there.map_or(&[][..], |there| &there.nodes);
+    let without: Vec<_> =
+        nodes.iter().map(|node| &node.announced).filter(|announced| !announced.can(DEVICE_BINDING)).collect();
+    let alike: Vec<_> = without.iter().filter(|node| node.version == VERSION).map(ToString::to_string).collect();
+    if settings.device_binding == DeviceBinding::Off {
+        Finding::Good("DEVICE_BINDING is off: a copied cookie opens a sign-in until it is used twice".to_owned())
+    } else if settings.public_url.as_ref().is_some_and(|url| !url.binds_devices()) {
+        Finding::Good("no browser binds sign-ins over plain http: PUBLIC_URL must be https".to_owned())
+    } else if without.is_empty() {
+        Finding::Good("sign-ins are bound to them where the browser can".to_owned())
+    } else if alike.is_empty() {
+        Finding::Good("no sign-in is bound to them while processes of another version run".to_owned())
+    } else {
+        let them = alike.join(", ");
+        Finding::Bad(format!(
+            "no sign-in is bound to them, because of {them}: give every process the same DEVICE_BINDING"
+        ))
     }
 }
 

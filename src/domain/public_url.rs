@@ -45,6 +45,11 @@ impl PublicUrl {
         self.secure
     }
 
+    /// Tells whether a browser binds sign-ins to its device here: over https, and on its own machine if it is set to.
+    pub fn binds_devices(&self) -> bool {
+        self.is_secure() || self.is_loopback()
+    }
+
     /// Tells whether the origin is this machine alone.
     pub fn is_loopback(&self) -> bool {
         self.loopback

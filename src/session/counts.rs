@@ -3,8 +3,8 @@
 use crate::domain::count::Count;
 use crate::domain::rotation::Decision;
 
-/// The decisions on refresh tokens and proofs, in words; [`place`] says which is which.
-const DECISIONS: [&str; 12] = [
+/// The decisions on refresh tokens, in words; [`place`] says which is which.
+const DECISIONS: [&str; 11] = [
     "unknown",
     "ended",
     "fresh",
@@ -16,23 +16,38 @@ const DECISIONS: [&str; 12] = [
     "restored",
     "unsure",
     "not_proven",
-    "stale",
 ];
+
+/// What came of proofs, in words; [`place_of_proof`] says which is which.
+const PROOFS: [&str; 6] = ["fresh", "rotate", "overlap", "stale", "ended", "refused"];
 
 /// What this process has decided since its start.
 #[derive(Debug, Default)]
 pub struct SessionCounts {
     decisions: [Count; DECISIONS.len()],
+    proofs: [Count; PROOFS.len()],
     /// Passwords and forms that were not looked at, because there were too many.
     pub throttled: Count,
 }
 
 impl SessionCounts {
-    /// Counts what a refresh token or a proof meant.
+    /// Counts what a refresh token meant.
     pub(super) fn decided(&self, decision: Decision) {
         if let Some(count) = self.decisions.get(place(decision)) {
             count.add();
         }
+    }
+
+    /// Counts what a proof meant, or that it was none: over no challenge of the session, or signed by another key.
+    pub(super) fn proved(&self, decision: Option<Decision>) {
+        if let Some(count) = self.proofs.get(place_of_proof(decision)) {
+            count.add();
+        }
+    }
+
+    /// Returns what came of proofs, in words, with how many there were.
+    pub fn proofs(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        PROOFS.into_iter().zip(self.proofs.iter().map(Count::get))
     }
 
     /// Returns each kind of decision in words, with how many there were.
@@ -54,7 +69,44 @@ fn place(decision: Decision) -> usize {
         Decision::Replayed => 7,
         Decision::Restored => 8,
         Decision::Unsure => 9,
-        Decision::NotProven => 10,
-        Decision::Stale => 11,
+        // Proofs alone are stale.
+        Decision::NotProven | Decision::Stale => 10,
+    }
+}
+
+/// Returns where the decision on a proof stands among [`PROOFS`].
+fn place_of_proof(decision: Option<Decision>) -> usize {
+    match decision {
+        Some(Decision::Fresh) => 0,
+        Some(Decision::Rotate) => 1,
+        Some(Decision::Overlap) => 2,
+        Some(Decision::Stale) => 3,
+        Some(_) => 4,
+        None => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::session::EndReason;
+
+    #[test]
+    fn what_came_of_a_proof_is_counted_under_its_word() {
+        let counts = SessionCounts::default();
+        let came = [
+            (Some(Decision::Fresh), "fresh"),
+            (Some(Decision::Rotate), "rotate"),
+            (Some(Decision::Overlap), "overlap"),
+            (Some(Decision::Stale), "stale"),
+            (Some(Decision::Ended(EndReason::SignedOut)), "ended"),
+            (None, "refused"),
+        ];
+        for (times, (decision, word)) in came.into_iter().enumerate() {
+            (0..=times).for_each(|_| counts.proved(decision));
+            assert!(counts.proofs().any(|counted| counted == (word, times as u64 + 1)), "{word}");
+        }
+        counts.decided(Decision::NotProven);
+        assert!(counts.decisions().any(|counted| counted == ("not_proven", 1)));
     }
 }

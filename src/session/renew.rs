@@ -71,6 +71,9 @@ impl Sessions {
             return Ok(RenewOutcome::Unavailable);
         }
         let Some(generation) = proof.and_then(|proof| self.proved_generation(proof, session)) else {
+            if proof.is_some() {
+                self.counts.proved(None);
+            }
             return Ok(RenewOutcome::Challenged { id, challenge: self.renewal_challenge(session)? });
         };
         if over.is_some() {
@@ -153,6 +156,9 @@ impl Sessions {
         for _ in 0..TRIES {
             let session = &found.session;
             let transition = decide_proof(Some(session), &proof, &circumstances);
+            if !transition.decision.opens() {
+                self.counts.proved(Some(transition.decision));
+            }
             match transition.decision {
                 Decision::Ended(EndReason::Expired | EndReason::Idle | EndReason::LeftAlone) | Decision::Unknown => {
                     return Ok(RenewOutcome::Unavailable);
@@ -166,10 +172,12 @@ impl Sessions {
             }
             let secret = RefreshSecret::from_bytes(random_bytes()?);
             let Some(row) = transition.row(session, secret.hash(), now) else {
+                self.counts.proved(Some(transition.decision));
                 return self.proved(found, None, None, now);
             };
             let after = Session { address: client.address_text(), ..row };
             if self.swap_proved(session, &after, transition, client, now).await? {
+                self.counts.proved(Some(transition.decision));
                 let rotated = transition.decision == Decision::Rotate;
                 let refresh =
                     rotated.then_some(RefreshToken { session: after.id, generation: after.generation, secret });

@@ -262,7 +262,7 @@ fn doctor_finds_what_is_to_be_mended_and_changes_nothing() {
     let before = make_database(folder.path());
     let sound = run(folder.path(), "doctor");
     assert_eq!((sound.code(), sound.stderr.as_str()), (Some(0), ""), "{sound:?}");
-    for subject in ["settings", "keys", "database", "nodes", "mail", "clock"] {
+    for subject in ["settings", "keys", "database", "nodes", "devices", "mail", "clock"] {
         assert!(sound.stdout.contains(&format!("ok    {subject}: ")), "{sound:?}");
     }
     let key = fs::read_to_string(folder.path().join("perennial.key")).unwrap();

@@ -60,6 +60,8 @@ fn figures_follow_what_happened() {
     for (series, value) in [
         ("perennial_session_decisions_total{decision=\"rotate\"}", 1.0),
         ("perennial_session_decisions_total{decision=\"replayed\"}", 0.0),
+        ("perennial_session_decisions_total{decision=\"not_proven\"}", 0.0),
+        ("perennial_device_proofs_total{decision=\"rotate\"}", 0.0),
         ("perennial_sessions_live", 1.0),
         ("perennial_mails_waiting", 0.0),
         ("perennial_nodes", 1.0),

@@ -221,3 +221,29 @@ fn a_key_that_is_none_cannot_be_dropped() {
     assert!(said(&run(&launch, &["secret", "drop", "-fw7yqDtLkQVSn3T"])).contains("Dropped -fw7yqDtLkQVSn3T"));
     assert_eq!(run(&launch, &["node"]).code(), Some(2));
 }
+
+#[test]
+fn doctor_says_whether_sign_ins_are_bound_to_their_devices_and_what_stands_in_the_way() {
+    let folder = empty_folder();
+    let [one, other] = two(folder.path(), "a");
+    let doctor = |launch: &Launch| run(launch, &["doctor"]);
+    let running = one.clone().set("DEVICE_BINDING", "off").start();
+    let mixed = doctor(&other);
+    assert_eq!(mixed.code(), Some(1), "{mixed:?}");
+    let because = format!("because of process {} on ", running.id());
+    assert!(
+        mixed.stdout.contains("mend  devices: no sign-in is bound to them, ") && mixed.stdout.contains(&because),
+        "{mixed:?}"
+    );
+    Rows::of(folder.path()).execute("UPDATE nodes SET version = '0.0.1'");
+    assert!(
+        said(&doctor(&other))
+            .contains("ok    devices: no sign-in is bound to them while processes of another version run")
+    );
+    let off = doctor(&other.clone().set("DEVICE_BINDING", "off"));
+    assert!(said(&off).contains("ok    devices: DEVICE_BINDING is off"), "{off:?}");
+    running.stop();
+    assert!(said(&doctor(&other)).contains("ok    devices: sign-ins are bound to them where the browser can"));
+    let plain = doctor(&other.set("PUBLIC_URL", "http://sign-in.example.org").set("BCRYPT_COST", "10"));
+    assert!(said(&plain).contains("ok    devices: no browser binds sign-ins over plain http"), "{plain:?}");
+}
