@@ -3,63 +3,25 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use perennial::domain::id::{SessionId, UserId};
-use perennial::domain::rotation::{Circumstances, Decision, Effect, Transition, decide};
-use perennial::domain::session::{EndReason, Lifetimes, Revocation, Session, end_of_minute};
-use perennial::domain::token::{RefreshSecret, RefreshToken, SECRET_BYTES};
+use perennial::domain::access_token::BOUND_LEEWAY_SECONDS;
+use perennial::domain::rotation::{Circumstances, Decision, Effect, Proof, Transition, decide, decide_proof};
+use perennial::domain::session::{EndReason, Revocation, Session};
+use perennial::domain::token::RefreshToken;
 use time::{Duration, OffsetDateTime};
 
 use super::Arguments;
+use super::exchange::{Answer, Exchange, Party, Theft};
+use super::jar::{Browser, Jar, LIFETIMES, sign_in, token};
 use super::random::Random;
 use super::tally::{Caught, Tally};
 
-/// The defaults of the program.
-const LIFETIMES: Lifetimes = Lifetimes {
-    access: Duration::minutes(15),
-    kept: Duration::days(30),
-    idle: Duration::days(14),
-    browser_session: Duration::hours(24),
-    reuse_grace: Duration::seconds(30),
-};
-
 const DAY: f64 = 86_400.0;
+
+/// Visits a day of a thief who hurries: one every five minutes.
+const THIEFS_VISITS: f64 = 288.0;
 
 /// What a crash makes a browser forget.
 const FORGOTTEN: Duration = Duration::seconds(30);
-
-/// Who holds a copy of the sign-in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Party {
-    Owner,
-    Thief,
-}
-
-/// The two cookies.
-#[derive(Debug, Clone)]
-struct Jar {
-    refresh: RefreshToken,
-    /// Rotations in line that led to it since the copy.
-    line: u64,
-    access_until: OffsetDateTime,
-}
-
-/// A browser, and what it held until when.
-#[derive(Debug)]
-struct Browser {
-    jar: Jar,
-    before: Option<(Jar, OffsetDateTime)>,
-}
-
-/// A request on its way through the server.
-#[derive(Debug)]
-struct Exchange {
-    party: Party,
-    presented: RefreshToken,
-    line: u64,
-    read: Option<(Session, Transition, Circumstances)>,
-    /// What the answer sets; the refresh token is missing where nothing was renewed.
-    answer: Option<(Option<(RefreshToken, u64)>, OffsetDateTime)>,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -70,15 +32,6 @@ enum Event {
     Deliver(u64),
     Crash,
     Copy,
-}
-
-/// A theft under way.
-#[derive(Debug)]
-struct Theft {
-    at: OffsetDateTime,
-    rotations: u64,
-    thiefs_rotations: u64,
-    rotated_twice: (bool, bool),
 }
 
 /// One device.
@@ -101,7 +54,7 @@ impl<'a> Device<'a> {
     /// Signs a person in for the first time.
     pub(crate) fn new(arguments: &'a Arguments, random: Random, tally: &'a mut Tally) -> Self {
         let now = OffsetDateTime::UNIX_EPOCH + Duration::days(20_000);
-        let (row, owner) = sign_in(now, 0);
+        let (row, owner) = sign_in(now, 0, arguments.bound);
         tally.sign_ins += 1;
         let end = now + Duration::days(i64::from(arguments.days));
         let (agenda, exchanges) = (BTreeSet::new(), BTreeMap::new());
@@ -115,7 +68,7 @@ impl<'a> Device<'a> {
         self.after_a_while(self.arguments.theft, Event::Copy);
         while let Some((Reverse(at), _, event)) = self.agenda.pop_last() {
             if at >= self.end {
-                return;
+                break;
             }
             self.now = at;
             match event {
@@ -127,6 +80,9 @@ impl<'a> Device<'a> {
                 Event::Crash => self.crash(),
                 Event::Copy => self.copy(),
             }
+        }
+        if let Some(theft) = self.theft.take() {
+            self.note_use_of(&theft);
         }
     }
 
@@ -157,12 +113,17 @@ impl<'a> Device<'a> {
         }
     }
 
+    /// Returns how often a party visits a day: a thief whose copy is worth something for minutes alone makes use of them.
+    fn visits_of(&self, party: Party) -> f64 {
+        if party == Party::Thief && self.arguments.bound { THIEFS_VISITS } else { self.arguments.visits }
+    }
+
     /// A person opens a page or three; a thief one.
     fn visit(&mut self, party: Party) {
         if self.browser(party).is_none() {
             return;
         }
-        self.after_a_while(self.arguments.visits, Event::Visit(party));
+        self.after_a_while(self.visits_of(party), Event::Visit(party));
         let tabs = if party == Party::Owner { 1 + self.random.below(3) } else { 1 };
         self.tally.visits += u64::from(party == Party::Owner);
         for _ in 0..tabs {
@@ -173,15 +134,43 @@ impl<'a> Device<'a> {
     /// A request leaves, if its access token is not good any more.
     fn ask(&mut self, party: Party) {
         let Some(jar) = self.browser(party).map(|browser| browser.jar.clone()) else { return };
-        if jar.access_until > self.now && self.row.revoked.is_none() {
+        let leeway = if self.row.is_bound() { BOUND_LEEWAY_SECONDS } else { 0 };
+        if jar.access_until + Duration::seconds(leeway) > self.now && self.row.revoked.is_none() {
             self.row.last_seen_at = self.row.seen(self.now);
+            self.opened(party);
             return;
         }
         let (presented, line) = (jar.refresh, jar.line);
-        let exchange = Exchange { party, presented, line, read: None, answer: None };
+        let proved = (self.arguments.bound && party == Party::Owner).then_some(jar.challenge);
+        let exchange = Exchange { party, presented, proved, line, read: None, answer: None };
         let number = self.number();
         self.exchanges.insert(number, exchange);
         self.within(3.0, Event::Arrive(number));
+    }
+
+    /// Notes that a page opened, where it is the thief's.
+    fn opened(&mut self, party: Party) {
+        if let Some(theft) = self.theft.as_mut().filter(|_| party == Party::Thief) {
+            theft.last_use = self.now;
+        }
+    }
+
+    /// Decides as the server does: by the proof where there is one and a key to it, or by the refresh token.
+    fn judge(&self, exchange: &Exchange, circumstances: &Circumstances) -> Transition {
+        match exchange.proved.filter(|_| self.row.proving_key().is_some()) {
+            Some(generation) => {
+                let proof = Proof { generation, tokens: std::slice::from_ref(&exchange.presented) };
+                decide_proof(Some(&self.row), &proof, circumstances)
+            }
+            None => decide(Some(&self.row), &exchange.presented, circumstances),
+        }
+    }
+
+    /// A proof was over a challenge that is over: the browser makes another at once.
+    fn challenge_again(&mut self) {
+        self.tally.stale += 1;
+        self.owner.jar.challenge = self.row.generation;
+        self.within(3.0, Event::Ask(Party::Owner));
     }
 
     /// What a decision on a request that arrives now turns on: the clock and the state of the process that it meets.
@@ -201,7 +190,7 @@ impl<'a> Device<'a> {
     fn arrive(&mut self, number: u64) {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         let circumstances = self.circumstances();
-        let transition = decide(Some(&self.row), &exchange.presented, &circumstances);
+        let transition = self.judge(&exchange, &circumstances);
         let party = exchange.party;
         match (transition.decision, transition.effect) {
             (decision, _) if decision.opens() => {
@@ -211,6 +200,12 @@ impl<'a> Device<'a> {
             }
             // A process that has just woken up judges nobody: whoever gets a 503 tries again.
             (Decision::Unsure, _) => self.within(90.0, Event::Ask(party)),
+            (Decision::Stale, _) => self.challenge_again(),
+            (Decision::NotProven, _) if party == Party::Thief => self.tally.turned_away += 1,
+            (Decision::NotProven, _) => {
+                self.tally.false_sign_outs += 1;
+                self.shown_the_way_out(party);
+            }
             (_, Effect::Ends(because)) => {
                 self.row.revoked = Some(Revocation { at: self.now, because });
                 self.note_end(because);
@@ -239,12 +234,22 @@ impl<'a> Device<'a> {
             self.thief = None;
             return;
         }
-        self.tally.expired_first += u64::from(self.theft.take().is_some());
+        if let Some(theft) = self.theft.take() {
+            self.tally.expired_first += 1;
+            self.note_use_of(&theft);
+        }
         self.tally.sign_ins += 1;
         self.thief = None;
         self.exchanges.clear();
         let number = self.number();
-        (self.row, self.owner) = sign_in(self.now, number);
+        (self.row, self.owner) = sign_in(self.now, number, self.arguments.bound);
+    }
+
+    /// Notes for how long the copy of a bound sign-in was worth something.
+    fn note_use_of(&mut self, theft: &Theft) {
+        if theft.bound {
+            self.tally.useful.push((theft.last_use - theft.at).whole_seconds());
+        }
     }
 
     /// The way out, as the server goes it.
@@ -253,23 +258,26 @@ impl<'a> Device<'a> {
         let Some((read, mut transition, circumstances)) = exchange.read.take() else { return };
         let unmoved = (self.row.generation, self.row.token_hash) == (read.generation, read.token_hash);
         if transition.effect != Effect::Stays && !(unmoved && self.row.revoked.is_none()) {
-            transition = decide(Some(&self.row), &exchange.presented, &circumstances).after_lost_swap();
+            transition = self.judge(&exchange, &circumstances).after_lost_swap();
         }
         let party = exchange.party;
         match transition.decision {
             Decision::Overlap => self.tally.overlaps += 1,
             Decision::Reissue => self.tally.reissues += 1,
+            Decision::Stale => return self.challenge_again(),
             decision if !decision.opens() => return,
             _ => {}
         }
         let refresh = self.swap(&exchange, &transition);
+        self.opened(party);
         if self.random.happens(self.arguments.loss) {
             self.tally.lost += 1;
             // Whoever sees no page tries again.
             self.within(90.0, Event::Ask(party));
             return;
         }
-        exchange.answer = Some((refresh, LIFETIMES.access_expires(self.now, &self.row)));
+        let (access_until, challenge) = (LIFETIMES.access_expires(self.now, &self.row), self.row.generation);
+        exchange.answer = Some(Answer { refresh, access_until, challenge });
         self.exchanges.insert(number, exchange);
         if self.random.happens(self.arguments.late) {
             self.tally.late += 1;
@@ -286,6 +294,10 @@ impl<'a> Device<'a> {
         let number = self.number();
         let fresh = token(0, number);
         let row = transition.row(&self.row, fresh.secret.hash(), self.now)?;
+        if transition.effect == Effect::Proved {
+            self.row = row;
+            return None;
+        }
         let refresh = RefreshToken { generation: row.generation, ..fresh };
         let line = exchange.line + u64::from(self.theft.is_some());
         self.tally.rotations += 1;
@@ -308,7 +320,7 @@ impl<'a> Device<'a> {
     /// The answer reaches its browser.
     fn deliver(&mut self, number: u64) {
         let Some(exchange) = self.exchanges.remove(&number) else { return };
-        let Some((refresh, access_until)) = exchange.answer else { return };
+        let Some(Answer { refresh, access_until, challenge }) = exchange.answer else { return };
         let now = self.now;
         let browser = match exchange.party {
             Party::Owner => Some(&mut self.owner),
@@ -320,7 +332,7 @@ impl<'a> Device<'a> {
         if browser.before.as_ref().is_none_or(|(_, until)| now - *until > FORGOTTEN) {
             browser.before = Some((browser.jar.clone(), now));
         }
-        browser.jar = Jar { refresh, line, access_until };
+        browser.jar = Jar { refresh, line, access_until, challenge };
         if exchange.party == Party::Owner && self.random.happens(self.arguments.crash) {
             self.within(30.0, Event::Crash);
         }
@@ -348,41 +360,10 @@ impl<'a> Device<'a> {
         self.tally.thefts += 1;
         self.owner.jar.line = 0;
         self.thief = Some(Browser { jar: self.owner.jar.clone(), before: None });
-        self.theft = Some(Theft { at: self.now, rotations: 0, thiefs_rotations: 0, rotated_twice: (false, false) });
-        self.after_a_while(self.arguments.visits, Event::Visit(Party::Thief));
+        let (at, bound) = (self.now, self.row.is_bound());
+        self.tally.before_proof += u64::from(self.arguments.bound && !bound);
+        let (rotations, rotated_twice) = (0, (false, false));
+        self.theft = Some(Theft { at, rotations, thiefs_rotations: 0, rotated_twice, bound, last_use: at });
+        self.after_a_while(self.visits_of(Party::Thief), Event::Visit(Party::Thief));
     }
-}
-
-fn token(generation: i64, number: u64) -> RefreshToken {
-    let mut bytes = [0; SECRET_BYTES];
-    for (byte, value) in bytes.iter_mut().zip(number.to_le_bytes()) {
-        *byte = value;
-    }
-    let secret = RefreshSecret::from_bytes(bytes);
-    RefreshToken { session: SessionId::from_bytes([0; 16]), generation, secret }
-}
-
-fn sign_in(now: OffsetDateTime, number: u64) -> (Session, Browser) {
-    let refresh = token(0, number);
-    let row = Session {
-        id: refresh.session,
-        user_id: UserId(1),
-        generation: 0,
-        token_hash: refresh.secret.hash(),
-        previous_hash: None,
-        rotated_at: now,
-        created_at: now,
-        authenticated_at: now,
-        last_seen_at: end_of_minute(now),
-        expires_at: LIFETIMES.sign_in_ends(now, true),
-        kept: true,
-        shared_computer: false,
-        revoked: None,
-        user_agent: String::new(),
-        address: String::new(),
-        device_key: None,
-        proved_generation: None,
-    };
-    let access_until = LIFETIMES.access_expires(now, &row);
-    (row, Browser { jar: Jar { refresh, line: 0, access_until }, before: None })
 }

@@ -6,9 +6,12 @@
 //!
 //! ```text
 //! cargo bench --bench promise -- --devices 1000 --days 365 --loss 0.01 --crash 0.001 --theft 0.0001
+//! cargo bench --bench promise -- --bound --late 0.01 --theft 0.01
 //! ```
 
 mod device;
+mod exchange;
+mod jar;
 #[path = "../../tests/suite/model/random.rs"]
 mod random;
 mod tally;
@@ -49,6 +52,9 @@ struct Arguments {
     /// Seconds by which the clock of the process that a request meets may be wrong, either way.
     #[arg(long, default_value_t = 0)]
     clock: u32,
+    /// The person's browser binds its sign-ins to the device; whoever copies the jar comes every five minutes.
+    #[arg(long)]
+    bound: bool,
     /// The same seed gives the same years.
     #[arg(long, default_value_t = 1)]
     seed: u64,

@@ -21,6 +21,14 @@ pub(crate) struct Tally {
     pub(crate) expired_first: u64,
     pub(crate) both_rotated_twice: u64,
     pub(crate) caught: Vec<Caught>,
+    /// Proofs over a challenge that was over: each cost a round trip.
+    pub(crate) stale: u64,
+    /// Requests with the cookies of a bound sign-in and without a proof.
+    pub(crate) turned_away: u64,
+    /// Jars that were copied before the device had proved itself for the first time.
+    pub(crate) before_proof: u64,
+    /// Seconds from the copy of a bound sign-in's jar to the last page that it opened.
+    pub(crate) useful: Vec<i64>,
 }
 
 /// A theft that was noticed: what it took.
@@ -66,6 +74,18 @@ impl Tally {
         spread("rotations until caught", self.caught.iter().map(|c| count(c.rotations)).collect(), number);
         spread("  of these the thief's", self.caught.iter().map(|c| count(c.thiefs_rotations)).collect(), number);
         spread("time until caught", self.caught.iter().map(|c| c.seconds).collect(), duration);
+        if !self.useful.is_empty() {
+            spread("a bound copy opened pages for", self.useful.clone(), minutes);
+        }
+        for (name, count) in [
+            ("copied before the first proof", self.before_proof),
+            ("turned away without a proof", self.turned_away),
+            ("proofs over an old challenge", self.stale),
+        ] {
+            if count > 0 {
+                let _ = writeln!(table, "{name:<36}{count:>14}");
+            }
+        }
         table
     }
 }
@@ -79,4 +99,8 @@ fn percentile(mut values: Vec<i64>, percent: usize) -> i64 {
 
 fn duration(seconds: i64) -> String {
     format!("{}h {:02}m", seconds / 3600, seconds / 60 % 60)
+}
+
+fn minutes(seconds: i64) -> String {
+    format!("{}m {:02}s", seconds / 60, seconds % 60)
 }

@@ -55,7 +55,11 @@ pub(crate) fn request(method: &str, path: &str, host: SocketAddr, cookies: &str,
 
 /// Sends one request on a connection of its own.
 pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
+    ask(&mut TcpStream::connect(address).unwrap(), request)
+}
+
+/// Sends one request on a connection that stays, and waits for the answer.
+pub(crate) fn ask(stream: &mut TcpStream, request: &[u8]) -> Answer {
     stream.write_all(request).unwrap();
     let mut received = Vec::new();
     let mut chunk = [0; 16 * 1024];
@@ -122,10 +126,16 @@ impl Browser {
     }
 
     /// Signs in.
-    pub(crate) fn sign_in(&mut self) {
+    pub(crate) fn sign_in(&mut self) -> Answer {
         let page = self.get("/login");
         let answer = self.post("/login", &page, &sign_in_fields());
         assert_eq!(answer.status, 303, "{}", answer.body);
+        answer
+    }
+
+    /// Loses a cookie.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.jar.remove(name);
     }
 
     /// Prepares a sign-in that can be sent any number of times.
@@ -135,7 +145,8 @@ impl Browser {
         request("POST", "/login", self.address, &self.cookies(), &form)
     }
 
-    fn keep(&mut self, answer: &Answer) {
+    /// Keeps the cookies of an answer.
+    pub(crate) fn keep(&mut self, answer: &Answer) {
         for line in answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
             let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
             if line.contains("Max-Age=0") {

@@ -22,6 +22,7 @@ mod pages;
 mod peers;
 mod process;
 mod refusals;
+mod renewals;
 mod sign_ins;
 mod table;
 
@@ -43,6 +44,7 @@ enum Part {
     Footprint,
     Hostile,
     Refusals,
+    Renewals,
 }
 
 /// Measures how fast Perennial is.
@@ -102,6 +104,9 @@ fn main() -> std::io::Result<()> {
     }
     if arguments.wants(Part::Refusals) {
         refusals::measure(&mut rows);
+    }
+    if arguments.wants(Part::Renewals) {
+        renewals::measure(&arguments, &mut rows);
     }
     print!("{}\n\n{}", machine::describe(), table::table(&rows));
     Ok(())
