@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::error::WebError;
 use super::faults::{Fault, Noted};
 use super::loggable_path::loggable;
+use super::request_id::RequestId;
 use super::site::Site;
 use crate::crypto::random_bytes;
 
@@ -23,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Notes that an answer was lost to an error; returns the reference under which it stands in the log.
 pub(crate) fn lost_answer(
     site: &web::Data<Site>,
+    id: RequestId,
     error: Option<&WebError>,
     words: &str,
     request: Option<&HttpRequest>,
@@ -32,16 +34,26 @@ pub(crate) fn lost_answer(
         Noted::GoesOn { reference } => return reference,
         Noted::Begins { reference, remembered } => (reference, remembered),
     };
+    let request_id = tracing::field::display(id);
     let method = request.map(|request| request.method().as_str());
     let path = request.map(|request| loggable(request.path()));
     match &fault {
         Fault::Outage => {
-            tracing::error!(reference, method, path, error = words, "a fault begins: requests may be answered 503");
+            let error = words;
+            tracing::error!(reference, request_id, method, path, error, "a fault begins: requests may be answered 503");
         }
         Fault::Overload => {
-            tracing::error!(reference, method, path, "a fault begins: more passwords wait than can be hashed");
+            tracing::error!(
+                reference,
+                request_id,
+                method,
+                path,
+                "a fault begins: more passwords wait than can be hashed"
+            );
         }
-        Fault::Internal(_) => tracing::error!(reference, method, path, error = words, "a request failed"),
+        Fault::Internal(_) => {
+            tracing::error!(reference, request_id, method, path, error = words, "a request failed");
+        }
     }
     if remembered {
         await_end(site, fault);

@@ -18,6 +18,7 @@ mod pages;
 mod plain_answer;
 mod policy;
 mod request_auth;
+mod request_id;
 mod rescue;
 mod routes;
 mod site;

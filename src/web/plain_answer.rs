@@ -17,7 +17,7 @@ pub(crate) fn plain_answer(site: &web::Data<Site>, status: StatusCode) -> Vec<u8
     if status == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());
     }
-    let response = complete_alone(site, response);
+    let response = complete_alone(site, site.request_ids.next(), response);
     let date = HttpDate::from(std::time::SystemTime::from(site.sessions.now()));
     let mut answer = format!("HTTP/1.1 {status}\r\ndate: {date}\r\nconnection: close\r\n").into_bytes();
     for (name, value) in response.headers() {

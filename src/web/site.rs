@@ -12,6 +12,7 @@ use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
 use super::local_path::LocalPath;
+use super::request_id::RequestIds;
 use super::static_folder::StaticFolder;
 use super::trusted_proxies::TrustedProxies;
 use crate::crypto::{FirstAccountTokens, FormBinding, FormSeal, FormTokens, SignedValues};
@@ -81,6 +82,7 @@ pub struct Site {
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,
     pub(crate) faults: Faults,
+    pub(crate) request_ids: RequestIds,
     draining: Arc<AtomicBool>,
 }
 
@@ -114,6 +116,7 @@ impl Site {
             debug_auth: parts.debug_auth,
             log_requests: parts.log_requests,
             faults: Faults::default(),
+            request_ids: RequestIds::new().map_err(std::io::Error::other)?,
             draining: Arc::default(),
         })
     }

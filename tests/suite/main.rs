@@ -90,6 +90,7 @@ mod process;
 mod promise_http;
 mod reauthentication;
 mod relocation;
+mod request_ids;
 mod retention;
 mod revocation;
 mod rotation;

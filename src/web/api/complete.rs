@@ -9,6 +9,7 @@ use super::path::is_api;
 use super::problem::{Problem, ProblemKind, write_blank};
 use crate::web::error::WebError;
 use crate::web::fault_log::lost_answer;
+use crate::web::request_id::RequestId;
 use crate::web::site::Site;
 
 /// Tells whether the errors of a request are to be told in the words of the API: below `/api`, and wherever a handler asked
@@ -20,7 +21,12 @@ pub(crate) fn wants_problem(request: &HttpRequest) -> bool {
 /// Gives an answer with the status of an error its problem, unless the handler wrote one.
 ///
 /// Without a request, which an error of a middleware further in does not bring, less is known of it.
-pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, response: HttpResponse) -> HttpResponse {
+pub(crate) fn complete(
+    site: &web::Data<Site>,
+    id: RequestId,
+    request: Option<&HttpRequest>,
+    response: HttpResponse,
+) -> HttpResponse {
     let error = response.error();
     let known = error.and_then(|error| error.as_error::<WebError>());
     let kind = match known {
@@ -31,7 +37,7 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
     };
     let reference = response.status().is_server_error().then(|| {
         let words = error.map_or_else(|| response.status().to_string(), ToString::to_string);
-        lost_answer(site, known, &words, request)
+        lost_answer(site, id, known, &words, request)
     });
     match kind {
         Some(kind) => Problem::new(kind).referring_to(reference).write(response),

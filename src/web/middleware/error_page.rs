@@ -11,6 +11,7 @@ use crate::web::error::{RETRY_SECONDS, WebError};
 use crate::web::fault_log::lost_answer;
 use crate::web::pages::{ErrorPage, Layout, SendAgain};
 use crate::web::request_auth::RequestAuth;
+use crate::web::request_id::RequestId;
 use crate::web::site::Site;
 
 /// Makes a browser ask again after some seconds (WHATWG HTML, "`Refresh`"): the reader need do nothing.
@@ -29,12 +30,17 @@ const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
 /// Gives an answer with the status of an error its page, unless the handler wrote one.
 ///
 /// Without a request, which an error of a middleware further in does not bring, the page is that of nobody.
-pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, response: HttpResponse) -> HttpResponse {
+pub(crate) fn complete(
+    site: &web::Data<Site>,
+    id: RequestId,
+    request: Option<&HttpRequest>,
+    response: HttpResponse,
+) -> HttpResponse {
     let status = response.status();
     if response.headers().contains_key(CONTENT_TYPE) {
         return response;
     }
-    let reference = status.is_server_error().then(|| log(site, request, &response));
+    let reference = status.is_server_error().then(|| log(site, id, request, &response));
     let error = response.error().and_then(|error| error.as_error::<WebError>());
     let mut words = words(site, status, error);
     let again = response.extensions().get::<SendAgain>().cloned();
@@ -55,6 +61,7 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
         next: &words.next,
         link: words.link,
         reference: reference.as_deref(),
+        request_id: id,
         again,
     };
     // A page of constant words can fail only for want of memory.
@@ -71,10 +78,10 @@ pub(crate) fn complete(site: &web::Data<Site>, request: Option<&HttpRequest>, re
 }
 
 /// Logs a failure once, here, under a reference that the page shows; one that lasts has the same one on every page.
-fn log(site: &web::Data<Site>, request: Option<&HttpRequest>, response: &HttpResponse) -> String {
+fn log(site: &web::Data<Site>, id: RequestId, request: Option<&HttpRequest>, response: &HttpResponse) -> String {
     let error = response.error();
     let words = error.map_or_else(|| response.status().to_string(), ToString::to_string);
-    lost_answer(site, error.and_then(|error| error.as_error()), &words, request)
+    lost_answer(site, id, error.and_then(|error| error.as_error()), &words, request)
 }
 
 fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {

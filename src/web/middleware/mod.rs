@@ -15,6 +15,7 @@ use actix_web::error::InternalError;
 use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use tracing::Instrument;
 
 use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recognize};
 use self::request_log::RequestLine;
@@ -24,6 +25,7 @@ use super::device_session::{is_browsers_own, may_answer, unavailable};
 use super::error::WebError;
 use super::extract::client_info::address;
 use super::request_auth::{NewFormCookie, RequestAuth};
+use super::request_id::{RequestId, X_REQUEST_ID};
 use super::rescue::{self, Sent};
 use super::site::Site;
 use crate::session::Authenticated;
@@ -45,47 +47,55 @@ pub async fn authenticate(
         Ok(site) => site,
         Err(error) => return Ok(request.error_response(error)),
     };
-    if !site.log_requests {
-        return handle(site, request, next).await;
+    let id = site.request_ids.next();
+    if !site.log_requests && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return handle(site, id, request, next).await;
     }
-    let line = RequestLine::start(&site, &request);
+    let line = site.log_requests.then(|| RequestLine::start(&site, id, &request));
+    // Whatever is logged of an act names its request.
+    let span = tracing::info_span!("request", request_id = %id);
     // In a box: the future of a request that is not logged stays as small as without this.
-    let result = Box::pin(handle(site, request, next)).await;
-    line.answered(match &result {
-        Ok(response) => response.status(),
-        Err(error) => error.as_response_error().status_code(),
-    });
+    let result = Box::pin(handle(site, id, request, next)).instrument(span).await;
+    if let Some(line) = line {
+        line.answered(match &result {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        });
+    }
     result
 }
 
 async fn handle(
     site: web::Data<Site>,
+    id: RequestId,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if is_api(request.match_info().as_str()) {
-        return Box::pin(handle_api(site, request, next)).await;
+        return Box::pin(handle_api(site, id, request, next)).await;
     }
     if is_browsers_own(request.method(), request.path()) {
-        return Box::pin(of_browser(&site, request, next)).await;
+        return Box::pin(of_browser(&site, id, request, next)).await;
     }
     if !same_origin::allows(request.method(), request.headers(), &site.origin) {
-        return Ok(answer(&site, request.error_response(WebError::CrossSite)));
+        return Ok(answer(&site, id, request.error_response(WebError::CrossSite)));
     }
     if is_for_nobody(request.path()) {
         let response = next.call(request).await?.map_into_boxed_body();
-        return Ok(answer(&site, response));
+        return Ok(answer(&site, id, response));
     }
     if let Err(error) = site.sessions.node().keys().require() {
         // It can open nothing that the others signed, and must not say that anybody is signed out.
-        return Ok(answer(&site, request.error_response(WebError::from(error))));
+        return Ok(answer(&site, id, request.error_response(WebError::from(error))));
     }
     let arrived = match recognize(&site, &request) {
         Some(arrived) => arrived,
         // In boxes of their own, here and below: the future of nearly every request stays small enough to be moved about.
         None => match Box::pin(authenticate::authenticate(&site, &request)).await {
             Ok(arrived) => arrived,
-            Err(error) => return Ok(answer(&site, Box::pin(rescue::unrecognized(&site, request, error.into())).await)),
+            Err(error) => {
+                return Ok(answer(&site, id, Box::pin(rescue::unrecognized(&site, request, error.into())).await));
+            }
         },
     };
     let mut sent = None;
@@ -93,7 +103,7 @@ async fn handle(
         if request.path() == rescue::SEND_AGAIN
             && let Err(error) = Box::pin(rescue::forward(&site, arrived.auth(), &mut request)).await
         {
-            return Ok(answer(&site, request.error_response(error)));
+            return Ok(answer(&site, id, request.error_response(error)));
         }
         (request, sent) = rescue::record(&site, request);
     }
@@ -108,30 +118,31 @@ async fn handle(
             if owes_something(&arrived, new_form.as_ref(), response.response()) {
                 Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;
             }
-            Ok(answer(&site, response))
+            Ok(answer(&site, id, response))
         }
-        Err(error) => Err(Box::pin(complete_error(&site, arrived, sent, error)).await),
+        Err(error) => Err(Box::pin(complete_error(&site, id, arrived, sent, error)).await),
     }
 }
 
 /// Answers a request to the API: no cookie is looked at, so none has to be renewed, and none can be abused by another site.
 async fn handle_api(
     site: web::Data<Site>,
+    id: RequestId,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if let Err(error) = site.sessions.node().keys().require() {
-        return Ok(answer(&site, request.error_response(WebError::from(error))));
+        return Ok(answer(&site, id, request.error_response(WebError::from(error))));
     }
     let address = address(request.request(), &site.trusted_proxies);
     let auth = RequestAuth::new(site.clone(), site.sessions.now(), address, Authenticated::default(), None);
     request.extensions_mut().insert(auth);
     match next.call(request).await {
-        Ok(response) => Ok(answer(&site, response.map_into_boxed_body())),
+        Ok(response) => Ok(answer(&site, id, response.map_into_boxed_body())),
         Err(error) => {
             let described = error.to_string();
-            let mut response = api::complete(&site, None, HttpResponse::from_error(error));
-            finish_head(&site, &mut response);
+            let mut response = api::complete(&site, id, None, HttpResponse::from_error(error));
+            finish_head(&site, id, &mut response);
             Err(InternalError::from_response(described, response).into())
         }
     }
@@ -141,6 +152,7 @@ async fn handle_api(
 /// that would end the binding for want of time or room.
 async fn of_browser(
     site: &web::Data<Site>,
+    id: RequestId,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -149,40 +161,47 @@ async fn of_browser(
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => {
             let mut response = unavailable();
-            finish_head(site, &mut response);
+            finish_head(site, id, &mut response);
             return Err(InternalError::from_response(error.to_string(), response).into());
         }
     };
     if may_answer(&path, response.response()) {
-        return Ok(answer(site, response));
+        return Ok(answer(site, id, response));
     }
     let (request, _) = response.into_parts();
-    Ok(answer(site, ServiceResponse::new(request, unavailable())))
+    Ok(answer(site, id, ServiceResponse::new(request, unavailable())))
 }
 
 /// Completes the error of a middleware further in, which brings no request with it: the session is renewed all the same,
 /// and the answer gets its page and its headers.
-async fn complete_error(site: &web::Data<Site>, arrived: Arrived, sent: Option<Sent>, error: Error) -> Error {
+async fn complete_error(
+    site: &web::Data<Site>,
+    id: RequestId,
+    arrived: Arrived,
+    sent: Option<Sent>,
+    error: Error,
+) -> Error {
     let described = error.to_string();
     let mut response = HttpResponse::from_error(error);
     if let Some(sent) = sent {
         rescue::rescue(site, arrived.auth(), sent, &mut response).await;
     }
     finish(site, arrived, None, &mut response).await;
-    InternalError::from_response(described, complete_alone(site, response)).into()
+    InternalError::from_response(described, complete_alone(site, id, response)).into()
 }
 
 /// Gives an answer that belongs to no request its page and the security headers.
-pub(crate) fn complete_alone(site: &web::Data<Site>, response: HttpResponse) -> HttpResponse {
-    let mut response = error_page::complete(site, None, response);
-    finish_head(site, &mut response);
+pub(crate) fn complete_alone(site: &web::Data<Site>, id: RequestId, response: HttpResponse) -> HttpResponse {
+    let mut response = error_page::complete(site, id, None, response);
+    finish_head(site, id, &mut response);
     response
 }
 
-/// Sets what is the same on every answer: the security headers, and the end of the connection where the process is about to
-/// end.
-fn finish_head(site: &Site, response: &mut HttpResponse) {
+/// Sets what every answer has: the security headers, the name of the request, and the end of the connection where the
+/// process is about to end.
+fn finish_head(site: &Site, id: RequestId, response: &mut HttpResponse) {
     security_headers::set(site, response.headers_mut());
+    response.headers_mut().insert(X_REQUEST_ID, id.header());
     if site.is_draining() {
         // A header of that name would not reach the client: Actix writes its own.
         response.head_mut().set_connection_type(ConnectionType::Close);
@@ -190,17 +209,17 @@ fn finish_head(site: &Site, response: &mut HttpResponse) {
 }
 
 /// Gives an answer its page, if it is an error without one, and the security headers.
-fn answer(site: &web::Data<Site>, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+fn answer(site: &web::Data<Site>, id: RequestId, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         let (request, plain): (HttpRequest, HttpResponse) = response.into_parts();
         let complete = if api::wants_problem(&request) {
-            api::complete(site, Some(&request), plain)
+            api::complete(site, id, Some(&request), plain)
         } else {
-            error_page::complete(site, Some(&request), plain)
+            error_page::complete(site, id, Some(&request), plain)
         };
         response = ServiceResponse::new(request, complete);
     }
-    finish_head(site, response.response_mut());
+    finish_head(site, id, response.response_mut());
     response
 }

@@ -10,10 +10,12 @@ use actix_web::http::{Method, StatusCode};
 use crate::domain::clock::Clock;
 use crate::web::extract::client_info::address;
 use crate::web::loggable_path::loggable;
+use crate::web::request_id::RequestId;
 use crate::web::site::Site;
 
 /// The line of a request that is under way; it is written when this goes.
 pub(super) struct RequestLine {
+    id: RequestId,
     method: Method,
     path: String,
     address: Option<IpAddr>,
@@ -24,9 +26,10 @@ pub(super) struct RequestLine {
 
 impl RequestLine {
     /// Notes what is asked for, and when.
-    pub(super) fn start(site: &Site, request: &ServiceRequest) -> Self {
+    pub(super) fn start(site: &Site, id: RequestId, request: &ServiceRequest) -> Self {
         let clock = Arc::clone(site.sessions.clock());
         Self {
+            id,
             method: request.method().clone(),
             path: loggable(request.path()),
             address: address(request.request(), &site.trusted_proxies),
@@ -48,10 +51,11 @@ impl Drop for RequestLine {
         let milliseconds = f64::from(u32::try_from(took.as_micros()).unwrap_or(u32::MAX)) / 1000.0;
         let address = self.address.map(tracing::field::display);
         let (method, path) = (self.method.as_str(), self.path.as_str());
-        match self.status {
-            Some(status) => tracing::info!(method, path, status = status.as_u16(), milliseconds, address, "request"),
+        let request_id = tracing::field::display(self.id);
+        match self.status.map(|status| status.as_u16()) {
+            Some(status) => tracing::info!(method, path, status, milliseconds, address, request_id, "request"),
             // Nobody waited for the answer.
-            None => tracing::info!(method, path, milliseconds, address, "request, left by its client"),
+            None => tracing::info!(method, path, milliseconds, address, request_id, "request, left by its client"),
         }
     }
 }

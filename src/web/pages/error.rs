@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::layout::Layout;
+use crate::web::request_id::RequestId;
 
 /// What happened, what to do next, and under which name it stands in the log.
 #[derive(Template)]
@@ -16,6 +17,7 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) comes_back: bool,
     pub(crate) link: Option<(&'a str, &'a str)>,
     pub(crate) reference: Option<&'a str>,
+    pub(crate) request_id: RequestId,
     pub(crate) again: Option<SendAgain>,
 }
 
