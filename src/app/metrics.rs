@@ -32,7 +32,10 @@ const CONNECTIONS: usize = 32;
 /// # Errors
 /// If somebody else has the address, or nobody may.
 pub(super) fn bind_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|source| StartError::Bind { setting: "METRICS_BIND", address, source })
+    TcpListener::bind(address).map_err(|source| {
+        let address = address.to_string();
+        StartError::Bind { setting: "METRICS_BIND", address, source }
+    })
 }
 
 /// A thread that answers scrapes; it ends when this is dropped.
@@ -163,6 +166,7 @@ impl Metrics {
         );
         if let Some(gauges) = self.gauges() {
             all.gauge("perennial_sessions_live", "Sign-ins that are alive.", gauges.sessions_live as f64);
+            all.gauge("perennial_sessions_bound", "Those of them bound to a device.", gauges.sessions_bound as f64);
             all.gauge("perennial_mails_waiting", "E-mails that wait to be sent.", gauges.mails_waiting as f64);
             all.gauge("perennial_mails_refused", "E-mails refused for good.", gauges.mails_refused as f64);
             all.gauge("perennial_nodes", "Processes on the database that are alive.", gauges.nodes as f64);

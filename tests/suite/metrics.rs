@@ -63,6 +63,7 @@ fn figures_follow_what_happened() {
         ("perennial_session_decisions_total{decision=\"not_proven\"}", 0.0),
         ("perennial_device_proofs_total{decision=\"rotate\"}", 0.0),
         ("perennial_sessions_live", 1.0),
+        ("perennial_sessions_bound", 0.0),
         ("perennial_mails_waiting", 0.0),
         ("perennial_nodes", 1.0),
         ("perennial_bcrypt_queue", 0.0),

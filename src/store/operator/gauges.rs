@@ -1,6 +1,6 @@
 //! What the database holds right now, for metrics.
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count, count_star};
 use diesel::prelude::*;
 use time::OffsetDateTime;
 
@@ -15,6 +15,8 @@ use crate::store::{Connection, nodes, outbox};
 pub struct Gauges {
     /// Sign-ins that are alive.
     pub sessions_live: i64,
+    /// Those of them that are bound to a device.
+    pub sessions_bound: i64,
     /// E-mails that wait to be sent.
     pub mails_waiting: i64,
     /// E-mails that the mail server has refused for good.
@@ -34,9 +36,12 @@ pub fn gauges(connection: &mut Connection, lifetimes: &Lifetimes, now: OffsetDat
         .filter(sessions::expires_at.gt(seconds(now)))
         .filter(sessions::kept.eq(false).or(used_since(lifetimes.idle_since(now))))
         .filter(sessions::shared_computer.eq(false).or(used_since(lifetimes.shared_idle_since(now))));
+    let (sessions_live, sessions_bound) =
+        live.select((count_star(), count(sessions::device_key))).get_result(connection)?;
     let mails = outbox::health(connection, now)?;
     Ok(Gauges {
-        sessions_live: live.select(count_star()).get_result(connection)?,
+        sessions_live,
+        sessions_bound,
         mails_waiting: mails.count,
         mails_refused: mails.refused,
         nodes: nodes::overview(connection)?.nodes.len(),
