@@ -60,11 +60,16 @@ pub(super) fn say(lines: &str) -> Result<(), Failure> {
 /// Within a document, a control character can only be in a text: where JSON itself does not escape it, this does, so that
 /// a terminal shows it and does not obey it.
 pub(super) fn say_json(document: &serde_json::Value) -> Result<(), Failure> {
+    say(&json_line(document)?)
+}
+
+/// Returns that line.
+pub(super) fn json_line(document: &serde_json::Value) -> Result<String, Failure> {
     let mut text = String::new();
     for c in document.to_string().chars() {
         if is_deceptive(c) { write!(text, "\\u{:04x}", u32::from(c))? } else { text.push(c) }
     }
-    say(&text)
+    Ok(text)
 }
 
 /// Returns a text with a mark in the place of each character that would change how a terminal shows what is around it.

@@ -70,14 +70,24 @@ impl EventFollower {
                 (settled, there.load::<i64>(&mut connection)?.into_iter().collect())
             }
         };
-        Ok(Self {
-            database: database.clone(),
-            connection: Some(connection),
-            version: None,
-            settled,
-            told,
-            marks: VecDeque::new(),
-        })
+        Ok(Self { connection: Some(connection), ..Self::after(database, settled, told) })
+    }
+
+    /// Goes on after what was told before, of which these are the last numbers; with none, it begins with the first event
+    /// there is.
+    ///
+    /// Those that were under way when the last of them was told are told as well, if at least the last ten thousand numbers
+    /// are among these.
+    pub fn resume(database: &Database, told: BTreeSet<i64>) -> Self {
+        let settled = match (told.first(), told.last()) {
+            (Some(first), Some(last)) => (last - UNDER_WAY).max(first - 1),
+            _ => 0,
+        };
+        Self::after(database, settled, told)
+    }
+
+    fn after(database: &Database, settled: i64, told: BTreeSet<i64>) -> Self {
+        Self { database: database.clone(), connection: None, version: None, settled, told, marks: VecDeque::new() }
     }
 
     /// Tells of each event that was committed since the last call, in the order of their numbers.

@@ -112,3 +112,53 @@ fn an_event_that_is_committed_late_is_told_too() {
     insert(&mut quick, "last");
     assert_eq!(catch_up(start + Duration::from_secs(720)), ["last"]);
 }
+
+/// Returns the numbers of the events in a file, in its order.
+fn exported(file: &std::path::Path) -> Vec<i64> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.map(|event| event["id"].as_i64().unwrap()).collect()
+}
+
+#[test]
+fn a_file_holds_every_event_once_whoever_is_restarted() {
+    let folder = empty_folder();
+    let launch = Launch::in_folder(folder.path());
+    let server = launch.start();
+    Client::of(&server).register("root");
+    let file = folder.path().join("events.jsonl");
+    let export = launch.clone().words("event follow --output").argument(file.to_str().unwrap());
+    let all = |count: usize| {
+        until("every event", || (exported(&file).len() >= count).then_some(()));
+        let ids = exported(&file);
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ids.len(), sorted.len(), "{ids:?}");
+    };
+    let count = || Rows::of(folder.path()).count("auth_events") as usize;
+    for _ in 0..3 {
+        let following = export.begin();
+        until("somebody who follows", || following.complained().contains("following").then_some(()));
+        assert_eq!(Client::of(&server).sign_in("root").status, 303);
+        all(count());
+        let second = export.finish();
+        assert_eq!(second.code(), Some(1), "{second:?}");
+        assert!(second.complaint().ends_with("is being written by another perennial event follow"), "{second:?}");
+        following.kill();
+        // What happens meanwhile, and a line that the kill has torn.
+        assert_eq!(Client::of(&server).sign_in("root").status, 303);
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        text.push_str("{\"id\":99");
+        std::fs::write(&file, text).unwrap();
+    }
+    let following = export.begin();
+    all(count());
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(":99{"));
+    following.kill();
+    let other = folder.path().join("notes.txt");
+    std::fs::write(&other, "not ours").unwrap();
+    let refused = launch.words("event follow --output").argument(other.to_str().unwrap()).finish();
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "not ours");
+}

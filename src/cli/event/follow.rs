@@ -1,17 +1,21 @@
 //! `perennial event follow`.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, stdout};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::document::document;
+use super::export::ExportFile;
 use crate::app::system_clock;
 use crate::cli::database::open_existing;
 use crate::cli::output::{Failure, say_json, warn};
 use crate::config::Settings;
 use crate::store::StoreError;
 use crate::store::event_follower::EventFollower;
+use crate::store::operator::StoredEvent;
 
 /// How often the database is asked: nobody reads faster.
 const EVERY: Duration = Duration::from_millis(200);
@@ -32,12 +36,32 @@ impl From<StoreError> for Interrupted {
 /// lost meanwhile.
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
     let database = open_existing(settings)?;
-    let mut follower = EventFollower::start(&database)?;
+    let follower = EventFollower::start(&database)?;
+    follow(follower, reader_is_gone, |event| say_json(&document(&event)), || Ok(()))
+}
+
+/// Appends each event to a file until it is stopped, from the last one on that the file holds.
+pub(super) fn run_into(settings: &Settings, file: &Path) -> Result<(), Failure> {
+    let database = open_existing(settings)?;
+    let (export, told) = ExportFile::open(file)?;
+    let export = RefCell::new(export);
+    let follower = EventFollower::resume(&database, told);
+    follow(follower, || false, |event| export.borrow_mut().append(&event), || export.borrow_mut().keep())
+}
+
+/// Tells of each event; `keep` follows on what was told at once.
+fn follow(
+    mut follower: EventFollower,
+    is_over: impl Fn() -> bool,
+    mut tell: impl FnMut(StoredEvent) -> Result<(), Failure>,
+    mut keep: impl FnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let clock = system_clock();
     warn("following; Ctrl-C ends it");
     let mut away = false;
-    while !reader_is_gone() {
-        let told = follower.catch_up(clock.elapsed(), |event| say_json(&document(&event)).map_err(Interrupted::Output));
+    while !is_over() {
+        let told = follower.catch_up(clock.elapsed(), |event| tell(event).map_err(Interrupted::Output));
+        keep()?;
         match told {
             Ok(()) if away => {
                 away = false;

@@ -1,7 +1,10 @@
 //! `perennial event`.
 
 mod document;
+mod export;
 mod follow;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use serde_json::Value;
@@ -33,7 +36,11 @@ pub(super) enum EventCommand {
         json: bool,
     },
     /// Print each event as it happens, one JSON object per line, until Ctrl-C
-    Follow,
+    Follow {
+        /// Append to this file instead, go on after its last line, and begin a new one with all the events there are
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// Carries a command out.
@@ -42,7 +49,8 @@ pub(super) fn run(settings: &Settings, command: &EventCommand) -> Result<(), Fai
         EventCommand::List { user, kind, limit, json } => {
             list(settings, user.as_deref(), kind.as_deref(), *limit, *json)
         }
-        EventCommand::Follow => follow::run(settings),
+        EventCommand::Follow { output: None } => follow::run(settings),
+        EventCommand::Follow { output: Some(file) } => follow::run_into(settings, file),
     }
 }
 
