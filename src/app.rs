@@ -4,6 +4,7 @@ mod bind;
 mod metrics;
 mod parts;
 mod signals;
+mod systemd;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -21,6 +22,7 @@ pub use parts::{
     KEY_FILE, StartError, key_file_lost, key_ring, mail_templates, open_database, system_clock, transport,
 };
 pub use signals::StopSignals;
+pub use systemd::tell_ready;
 
 use self::metrics::{Metrics, MetricsServer, bind_metrics};
 #[cfg(feature = "sqlite")]
@@ -40,7 +42,7 @@ use crate::jobs::{
     RetentionWorker,
 };
 use crate::mail::{MailTemplates, Transport};
-use crate::server::{RequestCounts, Server, raise_descriptor_limit};
+use crate::server::{Listening, RequestCounts, Server, raise_descriptor_limit};
 use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
 use crate::store::{Database, StoreError, answer_at_start, peppers, users};
 use crate::web::{AddressHeader, Site, SiteParts, TrustedProxies, authenticate, configure};
@@ -358,7 +360,7 @@ impl Application {
     ///
     /// # Errors
     /// If the server cannot start.
-    pub async fn serve(self, listener: TcpListener, stop: StopSignals) -> Result<(), StartError> {
+    pub async fn serve(self, listener: impl Into<Listening>, stop: StopSignals) -> Result<(), StartError> {
         let server = Server::new(
             self.site.clone(),
             self.connections_per_address,
@@ -370,7 +372,7 @@ impl Application {
             let application = application.clone();
             App::new().configure(move |config| application.configure(config)).wrap(from_fn(authenticate))
         };
-        server.run(listener, app, stop.drained(self.site.clone(), self.drain_time)).await?;
+        server.run(listener.into(), app, stop.drained(self.site.clone(), self.drain_time)).await?;
         // From here on this waits, and nobody waits for this thread any more.
         self.stop_workers();
         let closing = self.site.sessions.database().closing();

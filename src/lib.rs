@@ -204,6 +204,7 @@ pub use domain::session::Lifetimes;
 pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
 pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, OutgoingEmail, SendError, Transport};
+pub use server::Listening;
 pub use session::{Identity, SessionError};
 pub use web::{
     ApiUser, CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate,

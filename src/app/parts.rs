@@ -1,6 +1,5 @@
 //! What the composition root puts together, each made from the settings.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,8 +29,8 @@ pub enum StartError {
     Bind {
         /// The setting that names it.
         setting: &'static str,
-        /// The address.
-        address: SocketAddr,
+        /// The address, as the setting has it.
+        address: String,
         /// Why not.
         source: std::io::Error,
     },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::web;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::systemd::tell_stopping;
 use crate::web::Site;
 
 /// The signals that end the server, heard from the moment this is made: whoever was told that it serves may stop it.
@@ -40,6 +41,7 @@ impl StopSignals {
             _ = self.quit.recv() => {}
         }
         tracing::info!("stopping: requests in flight finish");
+        tell_stopping();
         site.start_draining();
         tokio::time::sleep(drain_time).await;
     }

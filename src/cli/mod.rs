@@ -3,6 +3,7 @@
 mod backup;
 mod cleanup;
 mod database;
+mod deploy;
 mod doctor;
 mod event;
 mod manual;
@@ -25,6 +26,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::deploy::Target;
 use self::event::EventCommand;
 use self::output::{Failure, complain};
 use self::session::SessionCommand;
@@ -122,6 +124,12 @@ enum Command {
     },
     /// Check the settings, the key file, the database and the clock, and say what to mend
     Doctor,
+    /// Print what a program around this one needs, as the settings in force have it
+    Deploy {
+        /// The program
+        #[arg(value_name = "TARGET")]
+        target: Target,
+    },
     /// Print the completions for a shell, to be put where it looks for them
     Completions {
         /// The shell
@@ -208,6 +216,7 @@ fn execute(command: Option<&Command>, filled: &Filled) -> Result<(), Failure> {
     }
     let settings: Settings = settings.map_err(Failure::Usage)?;
     match command {
+        Some(Command::Deploy { target }) => deploy::run(*target, &settings, &filled.arguments),
         Some(Command::Migrate { finish }) => migrate::run(&settings, *finish),
         Some(Command::Cleanup { clock_is_right }) => cleanup::run(&settings, *clock_is_right),
         Some(Command::Secret { command: Some(SecretCommand::Drop { key }) }) => secret::drop(&settings, key),

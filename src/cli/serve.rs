@@ -1,10 +1,14 @@
 //! `perennial serve`.
 
 use super::output::{Failure, say};
-use crate::app::{Application, StartError, StopSignals, bind, system_clock, transport};
+use crate::app::{Application, StartError, StopSignals, bind, system_clock, tell_ready, transport};
 use crate::config::{LogFormat, Registration, Settings, warnings};
 use crate::domain::public_url::PublicUrl;
 use crate::telemetry;
+
+/// What is said where nobody can tell under which address people come.
+const PUBLIC_URL_NEEDED: &str = "PUBLIC_URL: is required with a Unix socket: the origin under which people reach the site, \
+                                 such as https://sign-in.example.org";
 
 /// Serves until it is told to stop.
 pub(super) fn run(settings: &Settings, warnings_of_files: &[String]) -> Result<(), Failure> {
@@ -18,7 +22,10 @@ pub(super) fn run(settings: &Settings, warnings_of_files: &[String]) -> Result<(
     let address = bind(settings)?;
     let public_url = match &settings.public_url {
         Some(url) => url.clone(),
-        None => PublicUrl::localhost(address.port()?),
+        None => match address.port()? {
+            Some(port) => PublicUrl::localhost(port),
+            None => return Err(Failure::Usage(PUBLIC_URL_NEEDED.to_owned())),
+        },
     };
     let transport = transport(settings, &public_url)?;
     let built = Application::build_with_transport(settings, public_url.clone(), system_clock(), transport);
@@ -31,6 +38,7 @@ pub(super) fn run(settings: &Settings, warnings_of_files: &[String]) -> Result<(
         let stop = StopSignals::listen()?;
         let first_account = application.first_account_url().await?;
         let listener = address.listen()?;
+        tell_ready();
         announce(&banner(&public_url, first_account.as_deref(), settings.registration), settings.log_format)?;
         Ok(application.serve(listener, stop).await?)
     })

@@ -14,6 +14,9 @@ use crate::store::url::DatabaseUrl;
 /// bcrypt's cost below which a password is cheap to guess (OWASP Password Storage Cheat Sheet: at least 10).
 const COST_FLOOR: u32 = 10;
 
+/// Where nothing else is said.
+const DEFAULT_BIND: &str = "127.0.0.1:8080";
+
 /// Backups that are kept at most: a folder that can be looked through in no time.
 const MOST_BACKUPS: u32 = 10_000;
 
@@ -69,6 +72,12 @@ macro_rules! arguments {
                 }
             }
 
+            /// Returns what is set, by the names of the variables.
+            pub(crate) fn set(&self) -> Vec<(&'static str, &str)> {
+                let all = [$(($variable, self.$field.as_deref()),)*];
+                all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+            }
+
             /// Reads the environment variables alone, for a program with a command line of its own.
             ///
             /// # Errors
@@ -81,7 +90,7 @@ macro_rules! arguments {
 }
 
 arguments! {
-    bind "BIND" "ADDRESS:PORT": "Address to listen on [default: 127.0.0.1:8080]";
+    bind "BIND" "ADDRESS:PORT|unix:PATH": "Address to listen on, or a Unix socket; a socket that systemd passes on (LISTEN_FDS) replaces it [default: 127.0.0.1:8080]";
     public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
     database_url "DATABASE_URL" "URL": "Where the data lives: sqlite:// and a path, or postgres://user:password@host/database [default: sqlite://perennial.db]";
     database_direct_url "DATABASE_DIRECT_URL" "URL": "The PostgreSQL server itself, where DATABASE_URL leads to a pooler in transaction mode: notifications, advisory locks and migrations go there [default: none]";
@@ -146,10 +155,18 @@ impl Arguments {
             .map(str::parse::<PublicUrl>)
             .transpose()
             .map_err(|error| SettingError { name: "PUBLIC_URL", problem: error.to_string() })?;
-        let bind = read("BIND", self.bind.as_deref().unwrap_or("127.0.0.1:8080"), parse::address)?;
+        let place = self.bind.as_deref().unwrap_or(DEFAULT_BIND);
+        let unix_socket = place.strip_prefix("unix:").map(|path| read("BIND", path, parse::socket_path)).transpose()?;
+        if unix_socket.is_some() && public_url.is_none() {
+            let problem = "is required with a Unix socket: the origin under which people reach the site";
+            return Err(SettingError { name: "PUBLIC_URL", problem: problem.to_owned() });
+        }
+        let bind = if unix_socket.is_some() { DEFAULT_BIND } else { place };
+        let bind = read("BIND", bind, parse::address)?;
         let database = self.database()?;
         Ok(Settings {
             bind,
+            unix_socket,
             secret_keys: self.secret_keys(&database)?,
             backup_every: self.backup_every(&database)?,
             database,

@@ -20,6 +20,9 @@ const SECRET_MIN_BYTES: usize = 32;
 /// The longest duration that makes sense: ten years.
 const MAX_DURATION: Duration = Duration::days(3650);
 
+/// Bytes of a Unix socket's path at most, as `sockaddr_un` holds them with a zero at the end (unix(7)).
+const LONGEST_SOCKET_PATH: usize = 107;
+
 /// What a setting takes, said to whoever gave something else.
 pub(super) type Takes = String;
 
@@ -93,6 +96,18 @@ pub(super) fn choice<T: Choice>(text: &str) -> Result<T, Takes> {
 /// Reads an address to listen on.
 pub(super) fn address(text: &str) -> Result<SocketAddr, Takes> {
     text.parse().map_err(|_| "takes an address and a port such as 127.0.0.1:8080".to_owned())
+}
+
+/// Reads where a Unix socket is made.
+pub(super) fn socket_path(text: &str) -> Result<PathBuf, Takes> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() && text.len() <= LONGEST_SOCKET_PATH && !text.contains('\0') {
+        Ok(path)
+    } else {
+        Err(format!(
+            "takes unix: and an absolute path of at most {LONGEST_SOCKET_PATH} bytes, such as unix:/run/perennial/http.sock"
+        ))
+    }
 }
 
 /// Reads comma-separated networks; a bare address is a network of one.

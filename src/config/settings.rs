@@ -16,6 +16,8 @@ use crate::store::url::DatabaseUrl;
 pub struct Settings {
     /// The address to listen on.
     pub bind: SocketAddr,
+    /// The Unix socket that is listened on in the place of `bind`.
+    pub unix_socket: Option<PathBuf>,
     /// The one origin of all links; `None` means `http://localhost:` with the port that was bound.
     pub public_url: Option<PublicUrl>,
     /// Where the data lives.

@@ -1,5 +1,7 @@
 //! What is odd about settings that make sense: said at the start in a line each, and again by `perennial doctor`.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use time::Duration;
 
 use super::arguments::NAMES;
@@ -40,6 +42,14 @@ fn of_values(settings: &Settings) -> Vec<String> {
         found.push(
             "TRUSTED_PROXIES: every address is trusted, so every client chooses the one that it is seen under; name the \
              proxies alone"
+                .to_owned(),
+        );
+    }
+    let this_machine = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    if settings.unix_socket.is_some() && !settings.trusted_proxies.iter().any(|it| it.contains(&this_machine)) {
+        found.push(
+            "TRUSTED_PROXIES: whoever comes by the Unix socket of BIND counts as 127.0.0.1, so add that, or every sign-in \
+             seems to come from this machine"
                 .to_owned(),
         );
     }

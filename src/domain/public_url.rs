@@ -14,6 +14,7 @@ use url::{Host, Url};
 pub struct PublicUrl {
     origin: String,
     host: String,
+    port: Option<u16>,
     secure: bool,
     loopback: bool,
 }
@@ -27,7 +28,7 @@ impl PublicUrl {
     /// Returns the origin a newcomer sees: plain HTTP on this machine.
     pub fn localhost(port: u16) -> Self {
         let origin = if port == 80 { "http://localhost".to_owned() } else { format!("http://localhost:{port}") };
-        Self { origin, host: "localhost".to_owned(), secure: false, loopback: true }
+        Self { origin, host: "localhost".to_owned(), port: Some(port), secure: false, loopback: true }
     }
 
     /// Returns the origin as a browser writes it in an `Origin` header.
@@ -38,6 +39,11 @@ impl PublicUrl {
     /// Returns the host alone, as a URL writes it: an address of IP version 6 stands in brackets.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns the port, that of the scheme where the origin names none.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Tells whether the origin is `https`: then cookies are `Secure` and carry the `__Host-` prefix.
@@ -83,8 +89,9 @@ impl FromStr for PublicUrl {
             "http" => false,
             _ => return Err(InvalidPublicUrl),
         };
+        let port = url.port_or_known_default();
         let host = url.host_str().unwrap_or_default().to_owned();
-        bare.then(|| Self { origin: url.origin().ascii_serialization(), host, secure, loopback })
+        bare.then(|| Self { origin: url.origin().ascii_serialization(), host, port, secure, loopback })
             .ok_or(InvalidPublicUrl)
     }
 }

@@ -14,12 +14,12 @@ mod monitor;
 mod newcomers;
 mod requests;
 mod service;
+mod socket;
 mod stream;
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Write};
-use std::net::{Shutdown, TcpListener};
+use std::io;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,25 +34,17 @@ use actix_web::dev::{AppConfig, Extensions, Server as ActixServer, ServiceRespon
 use actix_web::http::StatusCode;
 use actix_web::rt::task::JoinHandle;
 use actix_web::{Error, web};
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
-use tokio::net::TcpStream;
 
 use self::admission::Admission;
 use self::monitor::Monitor;
-use self::newcomers::refuse_newcomers;
 use self::service::Watched;
+use self::socket::{Listener, Socket};
 use self::stream::OwnedStream;
 use crate::web::{Site, begins_browsers_own, plain_answer};
 
 pub(crate) use self::descriptors::raise_descriptor_limit;
 pub(crate) use self::requests::RequestCounts;
-
-/// Bytes that the system keeps for a client that does not take them. The longest page is a quarter of it; the system's
-/// own limit is some megabytes, for each connection.
-const SEND_BUFFER: usize = 64 * 1024;
-
-/// Bytes that the system takes from a client while nobody reads them.
-const RECEIVE_BUFFER: usize = 64 * 1024;
+pub use self::socket::Listening;
 
 /// How long requests under way may take after a stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -92,7 +84,7 @@ impl Server {
     /// If the workers cannot be started.
     pub(crate) async fn run<F, I, S>(
         self,
-        listener: TcpListener,
+        listening: Listening,
         application: F,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()>
@@ -102,8 +94,8 @@ impl Server {
         S: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
         S::InitError: fmt::Debug,
     {
-        set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
-        set_socket_recv_buffer_size(&listener, RECEIVE_BUFFER)?;
+        let Listening { listener, outlives_us } = listening;
+        listener.bound_buffers()?;
         let last = listener.try_clone()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let Self { site, admission, descriptors, counts } = self;
@@ -115,9 +107,12 @@ impl Server {
             .disable_signals()
             .workers(workers)
             .max_concurrent_connections((descriptors.saturating_sub(OTHER_DESCRIPTORS) / workers).max(1))
-            .shutdown_timeout(STOP_TIMEOUT.as_secs())
-            .listen("perennial", listener, move || for_workers.factory())?
-            .run();
+            .shutdown_timeout(STOP_TIMEOUT.as_secs());
+        let server = match listener {
+            Listener::Tcp(listener) => server.listen("perennial", listener, move || for_workers.factory())?,
+            Listener::Unix(listener, _) => server.listen_uds("perennial", listener, move || for_workers.factory())?,
+        };
+        let server = server.run();
         let handle = server.handle();
         let mut server = actix_web::rt::spawn(server);
         tokio::select! {
@@ -126,11 +121,13 @@ impl Server {
             ended = &mut server => return ended?,
         }
         // A worker that is told to stop drops what was accepted for it and has not reached it, and a listener that is
-        // closed breaks what has not been accepted. So nobody comes any more before either happens.
-        if let Err(error) = refuse_newcomers(&last) {
+        // closed breaks what has not been accepted. So nobody comes any more before either happens; but where the socket
+        // outlives this process, whoever comes waits in its queue for the next one.
+        if !outlives_us && let Err(error) = last.refuse_newcomers() {
             tracing::debug!(%error, "connections that come at the very end may break");
         }
         handle.pause().await;
+        let last = if outlives_us { None } else { Some(last) };
         let under_way = connections.take_last(last).await?;
         stopping.store(true, Ordering::Relaxed);
         handle.stop(true).await;
@@ -160,15 +157,17 @@ where
     S::InitError: fmt::Debug,
 {
     /// Returns what makes the service of one worker, on its thread.
-    fn factory(
+    fn factory<T: Into<Socket> + 'static>(
         &self,
-    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> + use<F, S> {
+    ) -> impl ServiceFactory<T, Config = (), Response = (), Error = (), InitError = ()> + use<F, S, T> {
         let connections = self.clone();
         fn_factory(move || connections.clone().service())
     }
 
     /// Makes the service of one worker: a connection in, all of its requests answered.
-    async fn service(self) -> Result<impl Service<TcpStream, Response = (), Error = ()> + use<F, S>, ()> {
+    async fn service<T: Into<Socket> + 'static>(
+        self,
+    ) -> Result<impl Service<T, Response = (), Error = ()> + use<F, S, T>, ()> {
         let Self { site, admission, counts, stopping, application } = self;
         let counts = counts.map(|counts| counts.worker());
         let monitor = Monitor::start(web::Data::new(Site::clone(&site)), stopping);
@@ -184,11 +183,12 @@ where
             .new_service(())
             .await?;
         let http = Rc::new(http);
-        Ok(fn_service(move |socket: TcpStream| {
+        Ok(fn_service(move |socket: T| {
+            let socket: Socket = socket.into();
             let (http, monitor, admission) = (Rc::clone(&http), Rc::clone(&monitor), admission.clone());
             async move {
                 // A client that has left already has no address any more.
-                let Ok(peer) = socket.peer_addr() else { return Ok(()) };
+                let Some(peer) = socket.peer() else { return Ok(()) };
                 let Some(admitted) = admission.admit(peer.ip()) else {
                     refuse(socket, monitor.site());
                     return Ok(());
@@ -200,17 +200,22 @@ where
         }))
     }
 
-    /// Serves, on this thread, whoever has come to a listener that nobody else listens at any more, and closes it.
-    async fn take_last(self, listener: TcpListener) -> io::Result<Vec<JoinHandle<Result<(), ()>>>> {
+    /// Serves, on this thread, whoever has come to a listener that nobody else listens at any more, and closes it. Without
+    /// one, it waits as long, until the workers have got what was accepted for them.
+    async fn take_last(self, listener: Option<Listener>) -> io::Result<Vec<JoinHandle<Result<(), ()>>>> {
+        let Some(listener) = listener else {
+            tokio::time::sleep(LAST_CONNECTIONS_TIMEOUT).await;
+            return Ok(Vec::new());
+        };
         let failed = |()| io::Error::other("the last connections cannot be served");
-        let service = self.factory().new_service(()).await.map_err(failed)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let service = self.factory::<Socket>().new_service(()).await.map_err(failed)?;
+        let listener = listener.into_accepting()?;
         let mut under_way = Vec::new();
         let timeout = tokio::time::sleep(LAST_CONNECTIONS_TIMEOUT);
         tokio::pin!(timeout);
         loop {
             tokio::select! {
-                accepted = listener.accept() => under_way.push(actix_web::rt::spawn(service.call(accepted?.0))),
+                accepted = listener.accept() => under_way.push(actix_web::rt::spawn(service.call(accepted?))),
                 () = &mut timeout => return Ok(under_way),
             }
         }
@@ -218,16 +223,11 @@ where
 }
 
 /// Tells a client that its address holds too many connections, as far as that goes without waiting for it.
-fn refuse(socket: TcpStream, site: &web::Data<Site>) {
-    let told = socket.into_std().and_then(|mut socket| {
-        // What has come by now is all that is looked at.
-        let mut beginning = [0; 32];
-        let read = socket.peek(&mut beginning).unwrap_or(0);
-        let by_proof = begins_browsers_own(beginning.get(..read).unwrap_or_default());
+fn refuse(socket: Socket, site: &web::Data<Site>) {
+    let told = socket.answer_and_close(|beginning| {
+        let by_proof = begins_browsers_own(beginning);
         let status = if by_proof { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::TOO_MANY_REQUESTS };
-        let answer = plain_answer(site, status);
-        socket.write_all(&answer)?;
-        socket.shutdown(Shutdown::Write)
+        plain_answer(site, status)
     });
     if let Err(error) = told {
         tracing::debug!(%error, "a connection too many was closed without a word");

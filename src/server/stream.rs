@@ -9,12 +9,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::admission::Admitted;
 use super::connection::{Body, Connection, Phase, Verdict};
 use super::framing::HeadScanner;
 use super::monitor::Monitor;
+use super::socket::Socket;
 use crate::web::{begins_browsers_own, plain_answer};
 
 /// Bytes of a request's head at most: four times what the longest honest one has, with every cookie a browser keeps.
@@ -23,14 +23,14 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Bytes that are handed on before Actix must have looked at them: it would read all that there is.
 const PORTION: usize = 16 * 1024;
 
-/// A TCP stream that hands Actix one request at a time, and gives up on clients that take too long.
+/// A stream that hands Actix one request at a time, and gives up on clients that take too long.
 ///
 /// Actix's own deadlines hold for the first request of a connection only, it has none for writing, and it answers a whole
 /// buffer of pipelined requests before it sends the first of the answers. So a request is held back here until the answer
 /// to the one before was written, and what [`Connection`] says about time is carried out.
 #[derive(Debug)]
 pub(super) struct OwnedStream {
-    socket: TcpStream,
+    socket: Socket,
     connection: Rc<Connection>,
     monitor: Rc<Monitor>,
     key: usize,
@@ -51,7 +51,7 @@ pub(super) struct OwnedStream {
 
 impl OwnedStream {
     /// Takes over a connection that was just accepted.
-    pub(super) fn new(socket: TcpStream, admitted: Admitted, from_proxy: bool, monitor: Rc<Monitor>) -> Self {
+    pub(super) fn new(socket: Socket, admitted: Admitted, from_proxy: bool, monitor: Rc<Monitor>) -> Self {
         let (key, connection) = monitor.add(from_proxy);
         Self {
             socket,

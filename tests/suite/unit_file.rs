@@ -1,22 +1,28 @@
-//! The systemd unit of the README: it shuts the program in tightly, and forbids nothing that the program does.
+//! The systemd unit that `perennial deploy systemd` prints: it shuts the program in tightly, and forbids nothing that the program does.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::chromium::find_program;
 use crate::support::client::Client;
 use crate::support::patience::until;
-use crate::support::readme::block;
-use crate::support::server::{empty_folder, free_port};
+use crate::support::server::{Launch, empty_folder, free_port};
 
 /// What `systemd-analyze security` may give it at most, in tenths: nothing is 0, no protection at all 100.
 const EXPOSURE: u32 = 19;
 
+/// Returns the unit of the service.
 fn unit() -> &'static str {
-    block("ini", "[Service]\nExecStart=/usr/local/bin/perennial serve")
+    static UNIT: LazyLock<String> = LazyLock::new(|| {
+        let folder = empty_folder();
+        let printed = Launch::in_folder(folder.path()).words("deploy systemd").finish().stdout;
+        printed.split("# /etc/systemd/system/perennial.socket").next().unwrap().to_owned()
+    });
+    &UNIT
 }
 
 fn analyze(arguments: &[&str]) -> String {

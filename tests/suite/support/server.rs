@@ -195,6 +195,12 @@ impl Begun {
         self.0.finish()
     }
 
+    /// Stops it as a service manager does, and waits for its end.
+    pub(crate) fn stop(self) -> Finished {
+        kill_process(Pid::from_child(&self.0.child), Signal::TERM).unwrap();
+        self.0.finish()
+    }
+
     /// Ends it without a warning.
     pub(crate) fn kill(self) -> Finished {
         kill_process(Pid::from_child(&self.0.child), Signal::KILL).unwrap();
