@@ -29,12 +29,15 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 macro_rules! built_in {
     ($($name:literal)*) => {
-        [$(
+        [(FRAME, include_str!("../../templates/mail/frame.html")), $(
             (concat!($name, ".txt"), include_str!(concat!("../../templates/mail/", $name, ".txt"))),
             (concat!($name, ".html"), include_str!(concat!("../../templates/mail/", $name, ".html"))),
         )*]
     };
 }
+
+/// What the HTML form of every mail extends: its styles, and the name of the site above it.
+const FRAME: &str = "frame.html";
 
 /// The templates of the program, by the names that a file of the operator's takes the place of.
 const BUILT_IN: &[(&str, &str)] = &built_in!(

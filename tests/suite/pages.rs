@@ -280,14 +280,22 @@ async fn the_files_of_a_page_are_named_by_their_content_and_kept_for_ever() {
 }
 
 #[actix_web::test]
-async fn a_first_visit_is_small() {
+async fn a_first_visit_is_four_requests_and_small() {
     let app = TestApp::start().await;
     let browser = app.browser().with_header("accept-encoding", "gzip");
-    let page = browser.get("/login").await;
-    let mut bytes = page.bytes.len();
+    let first = browser.get("/").await;
+    let page = browser.get(first.location()).await;
+    let (mut requests, mut bytes) = (2, first.bytes.len() + page.bytes.len());
     for path in files(&page.body()) {
+        requests += 1;
         bytes += browser.get(&path).await.bytes.len();
     }
+    assert_eq!(requests, 4, "the address, the page it leads to, the stylesheet and the icon");
+    assert!(!page.says(" src=\"http") && !page.says("url("), "nothing else is fetched: {}", page.body());
+    let style = browser.get(&files(&page.body())[0]).await.bytes;
+    let mut rules = String::new();
+    GzDecoder::new(style.as_slice()).read_to_string(&mut rules).unwrap();
+    assert!(!rules.contains("url(") && !rules.contains("@import"), "nor by the stylesheet");
     assert!(bytes < 15_000, "{bytes}");
 }
 

@@ -44,15 +44,15 @@ struct Day {
 }
 
 /// One event in words, or a run of events of one kind; the component `event.html` shows it.
-struct Entry {
-    at: DisplayTime,
-    words: String,
-    place: String,
-    icon: &'static str,
-    tone: Tone,
-    advice: Option<Advice>,
+pub(super) struct Entry {
+    pub(super) at: DisplayTime,
+    pub(super) words: String,
+    pub(super) place: String,
+    pub(super) icon: &'static str,
+    pub(super) tone: Tone,
+    pub(super) advice: Option<Advice>,
     /// The times and places of a run, newest first; empty where there is one event alone.
-    run: Vec<(DisplayTime, String)>,
+    pub(super) run: Vec<(DisplayTime, String)>,
 }
 
 /// Which part of the trail is asked for.
@@ -160,7 +160,7 @@ fn days(events: &[PastEvent], times: &Times) -> Vec<Day> {
 }
 
 /// Describes the first event of a run, or the whole of it.
-fn entry(event: &PastEvent, run: &[PastEvent], times: &Times) -> Entry {
+pub(super) fn entry(event: &PastEvent, run: &[PastEvent], times: &Times) -> Entry {
     let described = describe(event);
     let mut entry = Entry {
         at: times.past(event.at),

@@ -23,6 +23,7 @@ pub(super) struct Life {
     pub(super) now_at: i64,
     pub(super) access_at: i64,
     pub(super) idle_at: Option<i64>,
+    /// In thousandths: in hundredths, many of them would not be evenly apart.
     pub(super) renewals_at: Vec<i64>,
 }
 
@@ -42,7 +43,7 @@ impl Life {
         let idles = used.idle_end(lifetimes).filter(|end| *end < session.expires_at);
         let marks = generation.clamp(0, MARKS);
         let now_at = place(now);
-        let renewals_at = (1..=marks).map(|mark| START + (now_at - START) * mark / (marks + 1)).collect();
+        let renewals_at = (1..=marks).map(|mark| 10 * START + 10 * (now_at - START) * mark / (marks + 1)).collect();
         Self {
             began: times.past(session.created_at),
             renewed: match generation {

@@ -20,6 +20,8 @@ mod new_password;
 mod password_reset;
 mod reauthenticate;
 mod register;
+#[cfg(test)]
+mod showcase;
 mod switch_account;
 mod theft_warning;
 mod throttled;

@@ -16,7 +16,7 @@ pub(super) const BROWSERS: [&str; 4] = [
     "curl/8.14.1",
 ];
 
-/// One page in one state.
+/// One page in one state, or one mail.
 pub(super) struct Page {
     pub(super) name: &'static str,
     html: String,
@@ -50,6 +50,16 @@ impl Gallery {
         self.pages.push(Page { name, html });
     }
 
+    /// Takes in the HTML form of the last mail with this subject.
+    pub(super) fn hang_mail(&mut self, name: &'static str, app: &TestApp, subject: &str) {
+        let mails = app.mail();
+        let mail = mails.iter().rev().find(|mail| mail.subject == subject);
+        match mail {
+            Some(mail) => self.pages.push(Page { name, html: mail.html.clone() }),
+            None => self.others.push(format!("{name}: no mail with the subject {subject:?}")),
+        }
+    }
+
     /// Writes the pages into a folder, with the stylesheet and the icon beside them; returns each with its file.
     pub(super) async fn write(&self, app: &TestApp, folder: &Path) -> Vec<(&'static str, PathBuf)> {
         if folder.exists() {
@@ -61,11 +71,12 @@ impl Gallery {
         for page in &self.pages {
             let mut html = page.html.clone();
             for (kind, name) in [("style", "style.css"), ("icon", "icon.svg")] {
-                let url = asset(&page.html, kind).to_owned();
+                // Mails have neither.
+                let Some(url) = asset(&page.html, kind) else { continue };
                 if !folder.join(name).exists() {
-                    fs::write(folder.join(name), browser.get(&url).await.bytes).unwrap();
+                    fs::write(folder.join(name), browser.get(url).await.bytes).unwrap();
                 }
-                html = html.replace(&url, name);
+                html = html.replace(url, name);
             }
             let file = folder.join(format!("{}.html", page.name));
             fs::write(&file, html).unwrap();
@@ -76,7 +87,7 @@ impl Gallery {
 }
 
 /// Finds the address of the stylesheet or the icon on a page.
-fn asset<'p>(html: &'p str, kind: &str) -> &'p str {
-    let start = html.find(&format!("/static/{kind}.")).unwrap();
-    html[start..].split('"').next().unwrap()
+fn asset<'p>(html: &'p str, kind: &str) -> Option<&'p str> {
+    let start = html.find(&format!("/static/{kind}."))?;
+    html[start..].split('"').next()
 }

@@ -18,7 +18,9 @@ async fn the_validator_has_nothing_to_say_about_any_page() {
         let output = Command::new(&java).arg("-jar").arg(&validator).arg("--Werror").args(files).output().unwrap();
         (output.status.success(), String::from_utf8(output.stderr).unwrap())
     };
-    let files: Vec<_> = files.iter().map(|(_, file)| file.as_path()).collect();
+    // Programs that show mail want attributes that the standard has given up.
+    let files: Vec<_> =
+        files.iter().filter(|(name, _)| !name.starts_with("mail-")).map(|(_, file)| file.as_path()).collect();
     let (good, said) = check(&files);
     assert!(good && said.is_empty(), "{said}");
 

@@ -98,6 +98,7 @@ async fn concerns(gallery: &mut Gallery) {
         app.advance(Duration::minutes(16));
         browser.is_signed_in().await;
     }
+    gallery.hang_mail("mail-refresh-token-replayed", &app, "One of your sign-ins was used from two places");
     gallery.hang("dashboard-theft", &other.get("/dashboard").await, 200, "Someone else may have used");
     gallery.hang("devices-theft", &other.get("/devices").await, 200, "look at the list below");
     gallery.hang("activity-theft", &other.get("/activity").await, 200, "I have checked");
@@ -146,6 +147,9 @@ async fn account(gallery: &mut Gallery) {
     gallery.hang("account-delete", &browser.get("/account/delete").await, 200, "Delete your account?");
     let problem = browser.submit("/account/delete", "/account/delete", &[]).await;
     gallery.hang("account-delete-problem", &problem, 422, "There is a problem");
+    let other = TestApp::start().await;
+    other.signed_in().await.submit("/account/delete", "/account/delete", &[("confirm", "yes")]).await;
+    gallery.hang_mail("mail-account-deleted", &other, "Your account was deleted");
     app.advance(Duration::minutes(11));
     const AGAIN: &str = "/reauthenticate";
     gallery.hang("reauthenticate", &browser.get("/reauthenticate?next=%2Faccount").await, 200, "You stay signed in");

@@ -38,6 +38,7 @@ async fn locks(gallery: &mut Gallery) {
     let app = with_account().await;
     fail(&app, EMAIL, 5).await;
     let locked = try_to_sign_in(&stranger(&app, 251), EMAIL, PASSWORD).await;
+    gallery.hang_mail("mail-account-locked", &app, "Your account is locked for now: too many wrong passwords");
     gallery.hang("login-locked", &locked, 403, "You can try again");
     let app = with_account().await;
     let browser = app.browser();
@@ -114,8 +115,11 @@ async fn registration(gallery: &mut Gallery) {
     browser.submit(CHECK, CHECK, &[("email", EMAIL)]).await;
     gallery.hang("check-mail-again", &browser.get(CHECK).await, 200, "a new link is on its way");
     let page = open(&browser, &last_link(&app, EMAIL, CONFIRM)).await;
+    gallery.hang_mail("mail-registration-requested", &app, "Confirm your email address");
     gallery.hang("verify-email", &page, 200, "Confirm and sign in");
     press(&browser, CONFIRM).await;
+    register(&app.browser(), EMAIL).await;
+    gallery.hang_mail("mail-address-in-use", &app, "You already have an account");
     gallery.hang("dashboard-confirmed", &browser.get("/dashboard").await, 200, "Your email address is confirmed");
     let dead = browser.get("/verify-email/x").await;
     gallery.hang("verify-email-dead", &dead, 410, "This link doesn");
@@ -132,11 +136,13 @@ async fn passwords(gallery: &mut Gallery) {
     gallery.hang("password-reset-problem", &problem, 422, "There is a problem");
     gallery.hang("password-reset-sent", &browser.get("/password-reset/check-mail").await, 200, "Check your mail");
     let link = fresh_link(&app, EMAIL).await;
+    gallery.hang_mail("mail-password-reset-requested", &app, "Set a new password");
     gallery.hang("new-password", &crate::support::reset::open(&browser, &link).await, 200, "Set a new password");
     let problem = browser.submit(NEW, NEW, &[("password", "password")]).await;
     gallery.hang("new-password-problem", &problem, 422, "There is a problem");
     gallery.hang("new-password-dead", &browser.get("/password-reset/x").await, 410, "Ask for a new link");
     browser.submit(NEW, NEW, &[("password", "copper violin at dawn")]).await;
+    gallery.hang_mail("mail-password-changed", &app, "Your password was changed");
     gallery.hang("login-after-reset", &browser.get("/login").await, 200, "Your password was changed");
 }
 
@@ -146,10 +152,12 @@ async fn mailed_links(gallery: &mut Gallery) {
     owner.submit("/account", "/account/email", &[("email", "countess@example.org")]).await;
     let reader = app.browser();
     let page = open(&reader, &last_link(&app, "countess@example.org", CONFIRM)).await;
+    gallery.hang_mail("mail-email-change-requested", &app, "Confirm your new email address");
     gallery.hang("verify-email-change", &page, 200, "Use this address");
     press(&reader, CONFIRM).await;
     gallery.hang("login-after-change", &reader.get("/login").await, 200, "The email address was changed");
     let page = open(&reader, &last_link(&app, EMAIL, UNDO)).await;
+    gallery.hang_mail("mail-email-changed", &app, "Your email address was changed");
     gallery.hang("email-undo", &page, 200, "Undo the change");
     press(&reader, UNDO).await;
     gallery.hang("new-password-after-undo", &reader.get(NEW).await, 200, "Your account has its address back");
@@ -162,6 +170,7 @@ async fn mailed_links(gallery: &mut Gallery) {
     app.advance(Duration::hours(3));
     let reader = app.browser();
     let page = open(&reader, &last_link(&app, EMAIL, END)).await;
+    gallery.hang_mail("mail-new-device", &app, "You signed in on a new device");
     gallery.hang("end-new-device", &page, 200, "End this sign-in");
     gallery.hang("end-new-device-dead", &reader.get("/devices/end/x").await, 410, "This link doesn");
     let after = press(&reader, END).await;
