@@ -50,6 +50,7 @@ mod full_disk;
 mod hands_on_sql;
 mod hang_up;
 mod in_front;
+mod in_front_tls;
 mod json;
 mod keep;
 mod keys;

@@ -70,6 +70,11 @@ impl Driver {
         Self::of(find_program(&BROWSERS), &find_program(&["chromedriver"]), Vec::new())
     }
 
+    /// Starts it for browsers with more arguments.
+    pub(crate) fn start_with(more_arguments: Vec<&'static str>) -> Self {
+        Self::of(find_program(&BROWSERS), &find_program(&["chromedriver"]), more_arguments)
+    }
+
     /// Starts the driver of a Chromium that binds sign-ins to the device; later versions of Debian's ignore what they are
     /// asked.
     pub(crate) fn start_binding() -> Self {

@@ -10,6 +10,7 @@ mod version_before;
 
 pub(crate) mod api;
 pub(crate) mod cable;
+pub(crate) mod certificate;
 pub(crate) mod chromium;
 pub(crate) mod client;
 pub(crate) mod cluster;
