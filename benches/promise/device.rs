@@ -282,7 +282,8 @@ impl<'a> Device<'a> {
         if self.random.happens(self.arguments.late) {
             self.tally.late += 1;
             self.within(90.0, Event::Ask(party));
-            let late = self.now + Duration::seconds(31 + self.random.below(90) as i64);
+            let longest = self.arguments.late_by as usize - 30;
+            let late = self.now + Duration::seconds(31 + self.random.below(longest) as i64);
             let order = self.number();
             self.agenda.insert((Reverse(late), order, Event::Deliver(number)));
         } else {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cargo bench --bench promise -- --devices 1000 --days 365 --loss 0.01 --crash 0.001 --theft 0.0001
-//! cargo bench --bench promise -- --bound --late 0.01 --theft 0.01
+//! cargo bench --bench promise -- --bound --late 0.01 --late-by 7200 --theft 0.01
 //! ```
 
 mod device;
@@ -46,6 +46,9 @@ struct Arguments {
     /// Probability that an answer takes longer than the grace: a stated limit of the promise.
     #[arg(long, default_value_t = 0.0)]
     late: f64,
+    /// Seconds that such an answer takes at most; the window is 120.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(32..))]
+    late_by: u32,
     /// Probability that a request meets a process that has just woken up.
     #[arg(long, default_value_t = 0.0)]
     sleep: f64,
