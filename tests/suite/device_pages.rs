@@ -119,6 +119,25 @@ async fn off_means_no_header_at_all_and_unbinds() {
 }
 
 #[actix_web::test]
+async fn turning_it_off_after_lost_answers_signs_nobody_out() {
+    let app = TestApp::start().await;
+    let (mut browser, device) = Device::proved(&app).await;
+    // Whatever was rotated since, the token that the browser has goes on working.
+    let (jar, challenge) = (browser.clone(), device.challenge());
+    for _ in 0..3 {
+        app.advance(LATER);
+        assert_eq!(device.renew(&browser).await.status, StatusCode::OK);
+        browser.restore(&jar);
+        device.set_challenge(&challenge);
+    }
+    let app = app.restart_with(|settings| settings.device_binding = Some("off".into())).await;
+    browser.connect(&app);
+    app.advance(LATER);
+    assert!(browser.is_signed_in().await);
+    assert_eq!(app.rows().count_events("refresh_token_replayed"), 0);
+}
+
+#[actix_web::test]
 async fn it_is_offered_and_enforced_only_while_every_process_can() {
     let app = TestApp::start().await;
     let (browser, device) = Device::proved(&app).await;
