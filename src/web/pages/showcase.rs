@@ -351,7 +351,7 @@ fn answers() -> Vec<Component> {
 
 fn macros() -> Vec<Component> {
     let part = |name: &str, part| state(name, &Macro { part });
-    let problem = |message: &str| Problem { field: "name", message: message.to_owned().into() };
+    let problem = |message: &str| Problem { field: "name", message: message.to_owned() };
     let icons = include_str!("../../../templates/components/icon.html").split("name == \"").skip(1);
     let icons = icons.map(|rest| rest.split('"').next().unwrap()).chain(["anything else"]);
     let time = times().past(NOW - Duration::days(3));

@@ -5,14 +5,15 @@ use perennial::{CurrentUser, FormToken, SubmittedForm};
 use time::Duration;
 
 use super::gallery::{BROWSERS, Gallery};
-use crate::support::guesses::fail;
+use crate::support::guesses::{fail, with_account};
 use crate::support::kept::{kept_at, sign_in_after};
-use crate::support::{Browser, EMAIL, PASSWORD, TestApp};
+use crate::support::{Browser, Device, EMAIL, PASSWORD, TestApp};
 
 pub(super) async fn visit(gallery: &mut Gallery) {
     first_day(gallery).await;
     household(gallery).await;
     concerns(gallery).await;
+    bound(gallery).await;
     the_end(gallery).await;
     account(gallery).await;
     kept_forms(gallery).await;
@@ -108,6 +109,26 @@ async fn concerns(gallery: &mut Gallery) {
     let fields = [&fields[..], &[("noticed", noticed), ("next", "/devices")]].concat();
     other.submit("/devices", "/theft/acknowledge", &fields).await;
     gallery.hang("devices-acknowledged", &other.get("/devices").await, 200, "The warning is gone");
+
+    let app = with_account().await;
+    let (weak, browser) = ("manchesterunited", app.browser());
+    let hash = bcrypt::hash(weak, 4).unwrap();
+    app.rows().execute(&format!("UPDATE users SET password_hash = '{hash}'"));
+    browser.submit("/login", "/login", &[("email", EMAIL), ("password", weak)]).await;
+    gallery.hang("dashboard-weak", &browser.get("/dashboard").await, 200, "Your password is easy to guess.");
+}
+
+/// A sign-in that is bound to its device.
+async fn bound(gallery: &mut Gallery) {
+    let app = TestApp::start().await;
+    let (browser, _device) = Device::proved(&app).await;
+    gallery.hang("devices-bound", &browser.get("/devices").await, 200, "Bound to this device");
+    app.advance(Duration::minutes(16));
+    gallery.hang("confirm", &browser.get("/session/confirm?next=%2Fdashboard").await, 200, "One moment");
+    for round in [1, 2] {
+        browser.get(&format!("/session/confirm?next=%2Fdashboard&round={round}")).await;
+    }
+    gallery.hang("login-not-proven", &browser.get("/login").await, 200, "could not prove");
 }
 
 /// Sign-ins that are nearly over.
