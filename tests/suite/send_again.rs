@@ -99,7 +99,9 @@ async fn whoever_signs_in_during_an_outage_types_the_password_alone() {
         ("next", "/devices"),
         ("form_token", token.as_str()),
     ];
-    let form = carried(&browser.post("/login", &fields).await);
+    let answer = browser.post("/login", &fields).await;
+    assert!(!answer.says("still signed in"), "they never were: {}", answer.body());
+    let form = carried(&answer);
     app.set_stopped(false);
     let wrong = form.send(&browser, &[("password", "wrong")]).await;
     assert!(wrong.says("Invalid email or password.") && wrong.says("value=\"ada@example.org\""));
