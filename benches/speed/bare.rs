@@ -106,6 +106,7 @@ struct Nav<'a> {
     full_name: &'a str,
     form_token: &'a str,
     current: &'static str,
+    is_admin: bool,
 }
 
 struct TheftWarning<'a> {
@@ -227,7 +228,7 @@ fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address:
     let events = ready.page.events.iter().zip(moments);
     let events = events.map(|([words, place], at)| LastEvent { words, place, icon: ICON, warning: false, at });
     let name = "Ada Lovelace";
-    let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard" };
+    let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard", is_admin: true };
     let layout = Layout {
         site_name: "Perennial",
         stylesheet: &ready.page.stylesheet,

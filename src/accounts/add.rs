@@ -82,7 +82,7 @@ pub fn add_account(
     // Without a password, that of nobody: a link is the only way in.
     let (link, password) = match password {
         Some(password) => (None, password),
-        None => (Some(MailToken::from_bytes(random_bytes()?)), nobodys_password()?),
+        None => (Some(MailToken::from_bytes(random_bytes()?)), nobodys_password::<AddError>()?),
     };
     let fresh = zeroize::Zeroizing::new(random_bytes::<32>()?);
     let peppers = database.write_blocking(move |connection| peppers::find_or_insert(connection, &fresh, now))?;
@@ -100,27 +100,30 @@ pub fn add_account(
             Inserted::User(user) => user,
             Inserted::EmailTaken | Inserted::WouldBeFirst => return Ok(Added::EmailTaken),
         };
-        record(connection, &user, &email, mail.as_ref(), now)?;
+        let event = |kind| Event::of_command(kind, Some(user.id), now);
+        record(connection, &user, &email, mail.as_ref(), event, now)?;
         Ok(Added::User(user))
     })?;
     database.wake_outbox();
     Ok(added)
 }
 
-fn record(
+/// Writes down that an account was made for somebody, and queues the mail with its link; `event` makes an event of what
+/// happened to them.
+pub(super) fn record(
     connection: &mut Connection,
     user: &User,
     email: &Email,
     mail: Option<&(MailToken, NewMail)>,
+    event: impl Fn(EventType) -> Event,
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    let event = Event::of_command(EventType::Registered, Some(user.id), now).with_role(&user.role);
-    events::insert(connection, &event)?;
+    events::insert(connection, &event(EventType::Registered).with_role(&user.role))?;
     // What strangers tried while there was no account is not held against its owner.
     throttle::clear(connection, email, now)?;
     if let Some((token, mail)) = mail {
         auth_tokens::replace_reset(connection, user, token.hash(), now)?;
-        events::insert(connection, &Event::of_command(EventType::PasswordResetRequested, Some(user.id), now))?;
+        events::insert(connection, &event(EventType::PasswordResetRequested))?;
         outbox::insert(connection, mail, now)?;
     }
     Ok(())
@@ -139,7 +142,8 @@ fn link_mail(
 }
 
 /// Returns a password that nobody knows.
-fn nobodys_password() -> Result<Password, AddError> {
+pub(super) fn nobodys_password<E: From<RandomError> + From<StoreError>>() -> Result<Password, E> {
     let token = MailToken::from_bytes(random_bytes()?);
-    Ok(Password::entered(token.reveal()).map_err(|_| StoreError::Corrupt("a random password of no length"))?)
+    let password = Password::entered(token.reveal());
+    password.map_err(|_| StoreError::Corrupt("a random password of no length").into())
 }

@@ -10,7 +10,9 @@ mod confirm_email;
 mod delete_account;
 #[cfg(feature = "cli")]
 mod import;
+mod invite;
 mod my_data;
+mod operate;
 mod pending_registration;
 mod register;
 mod reset_link;
@@ -28,7 +30,11 @@ pub use confirm_email::{ConfirmOutcome, Confirmation, Confirming, confirm_email,
 pub use delete_account::{DeletionOutcome, delete_account};
 #[cfg(feature = "cli")]
 pub use import::{Format, Pass, UserImport};
+pub use invite::{Invited, invite};
 pub use my_data::my_data;
+pub use operate::{
+    Operated, activate_user, deactivate_user, end_sign_ins, mail_reset_link, set_user_role, unlock_user,
+};
 pub use pending_registration::{UnconfirmedWish, prepare_registration, request_registration, resend_registration};
 pub use register::{Registration, RegistrationOutcome, register};
 pub use reset_link::{LinkByHand, make_link};

@@ -3,5 +3,6 @@
 pub mod device;
 pub mod duration;
 pub mod event;
+pub mod operator_event;
 pub mod place;
 pub mod time;

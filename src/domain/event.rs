@@ -25,7 +25,7 @@ pub enum EventType {
     RefreshTokenReplayed,
     /// An account was locked after too many failed sign-ins.
     AccountLocked,
-    /// Somebody at the command line ended the lock of an account.
+    /// Whoever runs the site ended the lock of an account.
     AccountUnlocked,
     /// An account was made.
     Registered,
@@ -87,6 +87,9 @@ impl EventType {
 /// What an event names as its cause where whoever runs the site did something by a command.
 pub const COMMAND_LINE: &str = "command line";
 
+/// What an event names as its cause where an administrator did something on a page; it names them beside it.
+pub const ADMINISTRATOR: &str = "administrator";
+
 /// Why a sign-in is worth a second look of its user: its password is easy to guess.
 pub const WEAK_PASSWORD: &str = "weak_password";
 
@@ -105,9 +108,15 @@ pub struct Details {
     /// Why it happened, in one of our own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// Who did it, where that was no client: [`COMMAND_LINE`].
+    /// Who did it, where that was not the user themselves: [`COMMAND_LINE`] or [`ADMINISTRATOR`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
+    /// The number of the administrator's account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_user: Option<i64>,
+    /// The administrator's sign-in; where it was used from stands in its own events, and is nothing for the user to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_session: Option<String>,
     /// The role that an account has from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -143,6 +152,23 @@ impl Event {
     /// Records that `kind` was done by a command, to a user who is named later or not at all.
     pub fn of_command(kind: EventType, user: Option<UserId>, at: OffsetDateTime) -> Self {
         Self { user, kind, details: Details { by: Some(COMMAND_LINE), ..Details::default() }, at }
+    }
+
+    /// Records that `kind` was done to `user` by an administrator, within a sign-in of theirs.
+    pub fn of_administrator(
+        kind: EventType,
+        user: UserId,
+        administrator: UserId,
+        session: SessionId,
+        at: OffsetDateTime,
+    ) -> Self {
+        let details = Details {
+            by: Some(ADMINISTRATOR),
+            by_user: Some(administrator.0),
+            by_session: Some(session.to_string()),
+            ..Details::default()
+        };
+        Self { user: Some(user), kind, details, at }
     }
 
     /// Records that an account was deleted, and nothing that would say whose.

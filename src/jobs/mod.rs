@@ -1,9 +1,11 @@
 //! What runs beside the requests, each on a thread of its own ([`worker::Worker`]): following the database, writing down
-//! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over, backing up.
+//! when sessions were last used, being heard from by the other processes, sending mail, deleting what is over, counting what
+//! happened on each day, backing up.
 
 #[cfg(feature = "sqlite")]
 mod backups;
 mod changes;
+mod daily_counts;
 mod last_seen;
 mod nodes;
 mod outbox;
@@ -14,6 +16,7 @@ mod worker;
 #[cfg(feature = "sqlite")]
 pub use backups::{BackupPlan, BackupWorker, backups};
 pub use changes::ChangeFollower;
+pub use daily_counts::count_days;
 pub use last_seen::LastSeenWriter;
 pub use nodes::{Heartbeat, JoinError, JoinedNode, NodeParts};
 pub use outbox::{OutboxParts, OutboxWorker};

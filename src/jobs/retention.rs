@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::daily_counts::count_days;
 use super::retention_clock::RetentionClock;
 use super::worker::{Stopped, Worker};
 use crate::domain::clock::Clock;
@@ -39,6 +40,9 @@ const EVERY: Duration = Duration::from_secs(600);
 
 /// How often SQLite measures its tables anew: they change little in a day.
 const OPTIMIZE_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often the days are counted; the sign-ins that are alive are read for it, all of them.
+const COUNT_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// How far behind its clock retention stays: whoever signed in under a clock that was a day off loses nothing.
 const BEHIND: time::Duration = time::Duration::days(1);
@@ -218,7 +222,7 @@ impl RetentionWorker {
 
 fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
     let mut lock = None;
-    let mut optimized = None;
+    let (mut optimized, mut counted) = (None, None);
     while !stopped.within(EVERY) {
         if let Err(error) = follow_upgrade(retention, sessions, &mut lock) {
             tracing::warn!(%error, "cannot tell whether the upgrade is over");
@@ -227,6 +231,7 @@ fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
             continue;
         }
         optimize_daily(retention, &mut optimized);
+        count_hourly(retention, sessions, &mut counted);
         let pause = |pause| if stopped.within(pause) { Continue::No } else { Continue::Yes };
         match retention.sweep(pause) {
             Ok(swept) if swept == Swept::default() => {}
@@ -247,6 +252,18 @@ fn optimize_daily(retention: &Retention, last: &mut Option<Duration>) {
     match retention.database.optimize() {
         Ok(()) => *last = Some(now),
         Err(error) => tracing::warn!(%error, "the tables were not measured; the next try is in ten minutes"),
+    }
+}
+
+/// Counts the days that are over and the sign-ins that are alive, unless that was done within an hour.
+fn count_hourly(retention: &Retention, sessions: &Sessions, last: &mut Option<Duration>) {
+    let now = retention.clock.elapsed();
+    if last.is_some_and(|last| now.saturating_sub(last) < COUNT_EVERY) {
+        return;
+    }
+    match count_days(&retention.database, sessions.lifetimes(), retention.clock.now()) {
+        Ok(()) => *last = Some(now),
+        Err(error) => tracing::warn!(%error, "the days were not counted; the next try is in ten minutes"),
     }
 }
 

@@ -63,7 +63,7 @@ impl Sessions {
     /// As [`Sessions::act`].
     pub(crate) async fn act_under<T: Send + 'static>(
         &self,
-        lock: fn(&mut Connection) -> Result<(), StoreError>,
+        lock: impl FnOnce(&mut Connection) -> Result<(), StoreError> + Send + 'static,
         acting: &Identity,
         act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
     ) -> Result<T, SessionError> {

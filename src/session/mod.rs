@@ -1,6 +1,7 @@
 //! The life of a sign-in: begin it, authenticate requests by it, renew it, list and end it. What a token means is decided
 //! by [`crate::domain::rotation`]; this room carries it out.
 
+mod administrators;
 mod authenticate;
 mod bearer;
 mod counts;

@@ -110,7 +110,7 @@ pub fn of_user(
 }
 
 /// Returns the least and the greatest number that a window lets through.
-fn ids_within(window: Window) -> (i64, i64) {
+pub(super) fn ids_within(window: Window) -> (i64, i64) {
     match window {
         Window::Newest => (i64::MIN, i64::MAX),
         Window::Before(id) => (i64::MIN, id.saturating_sub(1)),

@@ -14,8 +14,8 @@ use super::error::StoreError;
 use super::locks::{Lock, lock};
 use super::migrations;
 use super::schema::{
-    auth_events, auth_tokens, dropped_keys, kept_forms, mail_limits, notice_links, outbox, pending_registrations,
-    peppers, sessions, signing_key, throttle_counters, users,
+    auth_events, auth_tokens, daily_counts, dropped_keys, kept_forms, mail_limits, notice_links, outbox,
+    pending_registrations, peppers, sessions, signing_key, throttle_counters, users,
 };
 use crate::store::url::DatabaseUrl;
 
@@ -334,6 +334,8 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     ThrottleRow::copy(file, server)?;
     diesel::delete(mail_limits::table).execute(server)?;
     MailLimitRow::copy(file, server)?;
+    // The server counts them anew from the events that arrive.
+    diesel::delete(daily_counts::table).execute(server)?;
     let events = EventRow::copy(file, server)?;
     diesel::delete(dropped_keys::table).execute(server)?;
     DroppedRow::copy(file, server)?;

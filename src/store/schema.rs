@@ -32,6 +32,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    daily_counts (day, kind) {
+        day -> BigInt,
+        kind -> Text,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
     dropped_keys (key_id) {
         key_id -> Text,
         dropped_at -> BigInt,
@@ -224,6 +232,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     auth_events,
     auth_tokens,
     changes,
+    daily_counts,
     dropped_keys,
     kept_forms,
     mail_limits,

@@ -1,5 +1,7 @@
 //! All HTTP, and no SQL.
 
+mod admin;
+mod admin_notice;
 mod api;
 mod assets;
 mod cookies;

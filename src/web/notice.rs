@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::admin_notice::AdminNotice;
 use crate::domain::password_quality::Weakness;
 
 /// Something that was done or found out, to be told on the next page.
@@ -46,6 +47,8 @@ pub(crate) enum Notice {
     EmailUndone,
     /// A sign-in was ended by a mailed link.
     SignInEnded,
+    /// An administrator did something to an account.
+    Administered(AdminNotice),
 }
 
 impl Notice {
@@ -70,6 +73,7 @@ impl Notice {
             Self::EmailChanged => "email-".to_owned(),
             Self::EmailUndone => "undone-".to_owned(),
             Self::SignInEnded => "ended-".to_owned(),
+            Self::Administered(done) => format!("admin-{}", done.encode()),
         }
     }
 
@@ -97,6 +101,7 @@ impl Notice {
             ("email", "") => Some(Self::EmailChanged),
             ("undone", "") => Some(Self::EmailUndone),
             ("ended", "") => Some(Self::SignInEnded),
+            ("admin", done) => AdminNotice::decode(done).map(Self::Administered),
             _ => None,
         }
     }
@@ -165,6 +170,7 @@ impl Notice {
                 "That sign-in was ended. If it was not yours, somebody knows your password: set a new one now."
                     .to_owned()
             }
+            Self::Administered(done) => done.words(),
         }
     }
 }
@@ -197,6 +203,15 @@ mod tests {
             Notice::EmailChanged,
             Notice::EmailUndone,
             Notice::SignInEnded,
+            Notice::Administered(AdminNotice::Deactivated { ended: 0 }),
+            Notice::Administered(AdminNotice::Deactivated { ended: 12 }),
+            Notice::Administered(AdminNotice::Activated),
+            Notice::Administered(AdminNotice::Unlocked),
+            Notice::Administered(AdminNotice::Revoked { ended: 1 }),
+            Notice::Administered(AdminNotice::LinkMailed),
+            Notice::Administered(AdminNotice::RoleGiven),
+            Notice::Administered(AdminNotice::Invited),
+            Notice::Administered(AdminNotice::Unchanged),
         ] {
             let text = notice.encode();
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
@@ -214,6 +229,9 @@ mod tests {
             "email-x",
             "password-",
             "password-x",
+            "admin-",
+            "admin-revoked_",
+            "admin-unlocked_1",
             "later-1",
         ] {
             assert_eq!(Notice::decode(text), None, "{text}");

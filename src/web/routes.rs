@@ -6,10 +6,12 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
+use super::admin::handlers as admin;
 use super::api::handlers as api;
 use super::api::path::is_api;
 use super::device_session;
 use super::error::WebError;
+use super::extract::AdminUser;
 use super::health;
 use super::pages::handlers;
 use super::site::Site;
@@ -24,6 +26,10 @@ pub enum Access {
     SignedIn,
     /// Somebody who is signed in, and has entered the password within the last 10 minutes.
     RecentPassword,
+    /// An administrator; to everybody else, nothing is there.
+    Admin,
+    /// An administrator who has entered the password within the last 10 minutes; to everybody else, nothing is there.
+    RecentAdmin,
     /// A client of the API that brings a token.
     Bearer,
 }
@@ -123,6 +129,28 @@ pub static ROUTES: &[Route] = &[
     route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| {
         r.route(read().to(handlers::where_to_change_password))
     }),
+    route("/admin", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::overview))),
+    route("/admin/users", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::users))),
+    route("/admin/users/{id}", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::user))),
+    route("/admin/users/{id}/deactivate", "GET, HEAD, POST", Access::RecentAdmin, |r| {
+        r.route(read().to(admin::ask_to_deactivate)).route(web::post().to(admin::deactivate))
+    }),
+    route("/admin/users/{id}/activate", "POST", Access::RecentAdmin, |r| r.route(web::post().to(admin::activate))),
+    route("/admin/users/{id}/unlock", "POST", Access::RecentAdmin, |r| r.route(web::post().to(admin::unlock))),
+    route("/admin/users/{id}/revoke", "GET, HEAD, POST", Access::RecentAdmin, |r| {
+        r.route(read().to(admin::ask_to_revoke)).route(web::post().to(admin::revoke))
+    }),
+    route("/admin/users/{id}/reset-link", "POST", Access::RecentAdmin, |r| r.route(web::post().to(admin::reset_link))),
+    route("/admin/users/{id}/role", "POST", Access::RecentAdmin, |r| r.route(web::post().to(admin::role))),
+    route("/admin/sessions", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::sessions))),
+    route("/admin/events", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::events))),
+    route("/admin/events.csv", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::events_csv))),
+    route("/admin/events.jsonl", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::events_json_lines))),
+    route("/admin/nodes", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::nodes))),
+    route("/admin/mails", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::mails))),
+    route("/admin/invitations", "GET, HEAD, POST", Access::RecentAdmin, |r| {
+        r.route(read().to(admin::invitations)).route(web::post().to(admin::invite))
+    }),
     route("/healthz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::alive))),
     route("/readyz", "GET, HEAD", Access::Public, |r| r.route(read().to(health::ready))),
     route(r"/static/{name:(?:style|icon)\.[\w-]{12}\.(?:css|svg)}", "GET, HEAD", Access::Public, |r| {
@@ -159,9 +187,11 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     for (number, route) in fixed.into_iter().chain(varying) {
         let methods = route.methods;
         let resource = (route.build)(web::resource(route.path).name(&format!("{NAME}{number}")));
-        config.service(resource.default_service(web::to(move || async move {
-            Err::<&'static str, WebError>(WebError::MethodNotAllowed(methods))
-        })));
+        let unknown_method = match route.access {
+            Access::Admin | Access::RecentAdmin => web::to(move |_: AdminUser| method_not_allowed(methods)),
+            _ => web::to(move || method_not_allowed(methods)),
+        };
+        config.service(resource.default_service(unknown_method));
     }
     if let Some(folder) = folder {
         // Whatever else lies in the folder, for a stylesheet that replaces ours and wants its own images.
@@ -172,6 +202,10 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
         );
     }
     config.default_service(web::to(not_found));
+}
+
+async fn method_not_allowed(methods: &'static str) -> Result<&'static str, WebError> {
+    Err(WebError::MethodNotAllowed(methods))
 }
 
 /// Answers a request that no route fits: where only a slash at the end is too much, by the way to the page.

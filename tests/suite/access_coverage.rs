@@ -138,9 +138,56 @@ async fn what_wants_a_recent_password_answers_nobody_who_entered_it_long_ago() {
         for method in METHODS.into_iter().filter(|method| answers(route, method)) {
             let answer = browser.clone().ask(method.clone(), &example(route)).await;
             let asked = answer.location().starts_with("/reauthenticate");
-            assert_eq!(asked, route.access == Access::RecentPassword, "{method} {route:?}: {}", answer.status);
+            let recent = matches!(route.access, Access::RecentPassword | Access::RecentAdmin);
+            assert_eq!(asked, recent, "{method} {route:?}: {}", answer.status);
         }
     }
+}
+
+/// Tells whether a route is for administrators.
+fn wants_admin(route: &Route) -> bool {
+    matches!(route.access, Access::Admin | Access::RecentAdmin)
+}
+
+#[actix_web::test]
+async fn what_is_for_administrators_is_not_there_for_anybody_else() {
+    let app = TestApp::start().await;
+    let admin = app.signed_in().await;
+    let somebody = app.browser();
+    let fields = [("full_name", "Grace"), ("email", "grace@example.org"), ("password", "quiet brown teapot")];
+    assert_eq!(somebody.submit("/register", "/register", &fields).await.status, StatusCode::SEE_OTHER);
+    let ended = somebody.clone();
+    somebody.sign_out().await;
+    let fields = [("email", "grace@example.org"), ("password", "quiet brown teapot")];
+    somebody.submit("/login", "/login", &fields).await;
+    assert!(somebody.is_signed_in().await);
+    let forger = app.browser().with_header("cookie", "access_token=a.b.c; keep_signed_in=forged");
+    assert!(ROUTES.iter().filter(|route| wants_admin(route)).count() > 8);
+    for route in ROUTES.iter().filter(|route| wants_admin(route)) {
+        let path = example(route).replace("AAAAAAAAAAAAAAAAAAAAAA", "1");
+        for method in METHODS {
+            for visitor in [&app.browser(), &somebody.clone(), &ended.clone(), &forger] {
+                let answer = visitor.ask(method.clone(), &path).await;
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+            }
+        }
+        if answers(route, &Method::GET) {
+            assert_eq!(admin.get(&path).await.status, StatusCode::OK, "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn an_administrator_whose_sign_in_is_over_is_led_to_the_sign_in_page_and_back() {
+    let app = TestApp::start().await;
+    let admin = app.signed_in().await;
+    let id = admin.session();
+    app.rows().execute(&format!("UPDATE sessions SET revoked_at = 1, revoked_because = 'revoked' WHERE id = '{id}'"));
+    app.catch_up();
+    let answer = admin.get("/admin/users?search=a").await;
+    assert_eq!(answer.location(), "/login?next=%2Fadmin%2Fusers%3Fsearch%3Da");
+    app.rows().execute("UPDATE users SET role = 'user'");
+    assert_eq!(admin.get("/admin/users").await.status, StatusCode::NOT_FOUND, "who is none any more is nobody there");
 }
 
 #[actix_web::test]

@@ -13,6 +13,7 @@ mod account_deletion;
 mod account_password;
 mod acting;
 mod activity;
+mod admin;
 mod api;
 mod attacks_cookies;
 mod attacks_forms;

@@ -206,7 +206,7 @@ async fn pages_call_the_site_by_its_name() {
 async fn a_path_that_is_not_there_is_a_page_that_says_what_to_do() {
     let app = TestApp::start().await;
     for browser in [app.browser(), app.signed_in().await] {
-        for path in ["/nowhere", "/nowhere/", "/login/x", "/static/", "/static/style.css", "/admin"] {
+        for path in ["/nowhere", "/nowhere/", "/login/x", "/static/", "/static/style.css", "/administer"] {
             let answer = browser.get(path).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
             assert!(answer.says("Check the address, or start from the first page."), "{path}");

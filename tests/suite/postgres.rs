@@ -11,7 +11,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 76] = [
+const SUBJECTS: [&str; 77] = [
     "access_coverage::",
     "account::",
     "account_data::",
@@ -19,6 +19,7 @@ const SUBJECTS: [&str; 76] = [
     "account_password::",
     "acting::",
     "activity::",
+    "admin::",
     "api::",
     "attacks_cookies::",
     "attacks_forms::",

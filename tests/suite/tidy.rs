@@ -48,11 +48,12 @@ const ROOTS: [(&str, &str); 2] = [("src/lib.rs", ""), ("src/main.rs", "main")];
 /// Transactions of PostgreSQL do not commit in the order of their numbers, so a change names its own, and old changes are
 /// found by their time. Its trigger keeps addresses in lower case, where SQLite compares them without case. SQLite alone
 /// has `REPLACE INTO`, which deletes a row without its trigger.
-const IN_ONE_DIALECT: [(&str, &str); 8] = [
+const IN_ONE_DIALECT: [(&str, &str); 9] = [
     ("postgres", "column changes.transaction"),
     ("postgres", "required column changes.transaction"),
     ("postgres", "index changes.changes_by_time"),
     ("postgres", "index changes.changes_by_transaction"),
+    ("postgres", "index users.users_by_email_text"),
     ("postgres", "trigger users.users_email"),
     ("sqlite", "trigger sessions.sessions_replaced"),
     ("sqlite", "trigger users.users_displaced"),
@@ -60,7 +61,8 @@ const IN_ONE_DIALECT: [(&str, &str); 8] = [
 ];
 
 /// The forms that are sent by GET, as a file and an action: a search, which changes nothing and needs no token.
-const GET_FORMS: [(&str, &str); 0] = [];
+const GET_FORMS: [(&str, &str); 2] =
+    [("templates/admin/users.html", "/admin/users"), ("templates/admin/events.html", "/admin/events")];
 
 /// Names that the redesign retired, by the folder that must not bring them back: the field has a standard term for each.
 const OLD_NAMES: [(&str, &str); 2] = [

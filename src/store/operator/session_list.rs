@@ -101,6 +101,17 @@ pub struct DayStatistics {
     pub expiring_soon: i64,
 }
 
+/// Writes what holds of the row of a sign-in that is alive.
+pub(super) fn live_condition(lifetimes: &Lifetimes, now: OffsetDateTime) -> String {
+    format!(
+        "revoked_at IS NULL AND expires_at > {} AND (NOT kept OR last_seen_at > {}) \
+         AND (NOT shared_computer OR last_seen_at > {})",
+        seconds(now),
+        seconds(lifetimes.idle_since(now)),
+        seconds(lifetimes.shared_idle_since(now))
+    )
+}
+
 /// Counts sign-ins, all in all and by the day on which they began.
 ///
 /// # Errors
@@ -110,13 +121,7 @@ pub fn statistics(
     lifetimes: &Lifetimes,
     now: OffsetDateTime,
 ) -> Result<SessionStatistics, StoreError> {
-    let live = format!(
-        "revoked_at IS NULL AND expires_at > {} AND (NOT kept OR last_seen_at > {}) \
-         AND (NOT shared_computer OR last_seen_at > {})",
-        seconds(now),
-        seconds(lifetimes.idle_since(now)),
-        seconds(lifetimes.shared_idle_since(now))
-    );
+    let live = live_condition(lifetimes, now);
     let count = |condition: &str| sql::<BigInt>(&format!("count(*) FILTER (WHERE {condition})"));
     let soon = format!("{live} AND expires_at <= {}", seconds(now + SOON));
     let over = format!("NOT ({live})");

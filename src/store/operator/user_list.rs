@@ -60,6 +60,6 @@ pub fn account(connection: &mut Connection, user: UserId) -> Result<Option<Accou
     row.get_result(connection).optional()?.map(read).transpose()
 }
 
-fn read((user, created_at): (UserRow, i64)) -> Result<Account, StoreError> {
+pub(super) fn read((user, created_at): (UserRow, i64)) -> Result<Account, StoreError> {
     Ok(Account { user: user.try_into()?, created_at: moment(created_at)? })
 }

@@ -40,20 +40,26 @@ impl<const MINUTES: i64> FromRequest for RecentUser<MINUTES> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let user = CurrentUser::from_request(request, payload).into_inner();
-        ready(user.and_then(|user| {
-            let entered = user.identity().access().authenticated_at;
-            // Either way: a clock that was set back stretches nothing.
-            if (user.auth().now() - entered).abs() <= Duration::minutes(MINUTES) {
-                return Ok(Self(user));
-            }
-            let next = if matches!(*request.method(), Method::GET | Method::HEAD) {
-                request.uri().path_and_query().and_then(|path| LocalPath::parse(path.as_str()))
-            } else {
-                page_of_form(request, user.auth().site())
-            };
-            Err(WebError::ReauthenticationRequired { next, json: prefers_json(request) })
-        }))
+        ready(user.and_then(|user| require_password(request, &user, MINUTES).map(|()| Self(user))))
     }
+}
+
+/// Refuses whoever entered their password more than so many minutes ago.
+///
+/// # Errors
+/// `ReauthenticationRequired`, with the way back.
+pub(super) fn require_password(request: &HttpRequest, user: &CurrentUser, minutes: i64) -> Result<(), WebError> {
+    let entered = user.identity().access().authenticated_at;
+    // Either way: a clock that was set back stretches nothing.
+    if (user.auth().now() - entered).abs() <= Duration::minutes(minutes) {
+        return Ok(());
+    }
+    let next = if matches!(*request.method(), Method::GET | Method::HEAD) {
+        request.uri().path_and_query().and_then(|path| LocalPath::parse(path.as_str()))
+    } else {
+        page_of_form(request, user.auth().site())
+    };
+    Err(WebError::ReauthenticationRequired { next, json: prefers_json(request) })
 }
 
 /// Returns the page that a form was sent from; the page that asks for the password does not lead to itself.

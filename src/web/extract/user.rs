@@ -93,7 +93,7 @@ impl FromRequest for MaybeUser {
     }
 }
 
-fn sign_in_required(request: &HttpRequest) -> WebError {
+pub(super) fn sign_in_required(request: &HttpRequest) -> WebError {
     // A form that was sent without a sign-in cannot be sent again by a redirect; the page it stood on can be opened.
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path_and_query().map(|path| path.as_str());

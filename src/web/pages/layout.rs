@@ -5,6 +5,7 @@ use time::Duration;
 use super::theft_warning::TheftWarning;
 use crate::display::time::DisplayTime;
 use crate::domain::session::SHARED_IDLE;
+use crate::domain::user::Role;
 use crate::session::Identity;
 use crate::web::notice::Notice;
 use crate::web::request_auth::RequestAuth;
@@ -74,6 +75,8 @@ pub(crate) struct Nav<'a> {
     pub(crate) full_name: &'a str,
     pub(crate) form_token: &'a str,
     pub(crate) current: &'static str,
+    /// Whether the administration is theirs to see.
+    pub(crate) is_admin: bool,
 }
 
 impl<'a> Layout<'a> {
@@ -84,6 +87,7 @@ impl<'a> Layout<'a> {
             full_name: &identity.user().full_name,
             form_token: site.form_token_of(identity),
             current,
+            is_admin: identity.user().role == Role::ADMIN,
         });
         let ends_soon = auth.zip(identity).and_then(|(auth, identity)| {
             let (end, now) = (identity.expires_at(), auth.now());

@@ -73,9 +73,9 @@ pub(crate) mod handlers {
 
 /// What is wrong with a field of a form.
 #[derive(Debug)]
-struct Problem {
-    field: &'static str,
-    message: String,
+pub(crate) struct Problem {
+    pub(crate) field: &'static str,
+    pub(crate) message: String,
 }
 
 /// What is said where an e-mail address is missing.
@@ -121,7 +121,7 @@ impl fmt::Write for PageText {
     }
 }
 
-fn render(status: StatusCode, page: &impl Template) -> Result<HttpResponse, WebError> {
+pub(crate) fn render(status: StatusCode, page: &impl Template) -> Result<HttpResponse, WebError> {
     let mut text = PageText(String::with_capacity(PAGE_BYTES));
     page.render_into(&mut text)?;
     let mut response = HttpResponse::with_body(status, BoxBody::new(text.0));
@@ -129,6 +129,6 @@ fn render(status: StatusCode, page: &impl Template) -> Result<HttpResponse, WebE
     Ok(response)
 }
 
-fn see_other(location: &str) -> HttpResponse {
+pub(crate) fn see_other(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
 }

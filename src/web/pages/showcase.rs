@@ -145,7 +145,7 @@ fn frame(part: &'static str, change: impl FnOnce(&mut Layout<'static>)) -> Frame
         site_name: "Perennial",
         stylesheet: "",
         icon: "../static/icons/icon.svg",
-        nav: Some(Nav { full_name: "Ada Lovelace", form_token: "", current: "devices" }),
+        nav: Some(Nav { full_name: "Ada Lovelace", form_token: "", current: "devices", is_admin: false }),
         notice: None,
         ends_soon: None,
         curtain: None,
@@ -174,7 +174,7 @@ fn frames() -> Vec<Component> {
     let warned = |current| {
         frame("theft_warning", |layout| {
             layout.theft = Some(theft());
-            layout.nav = Some(Nav { full_name: "Ada Lovelace", form_token: "", current });
+            layout.nav = Some(Nav { full_name: "Ada Lovelace", form_token: "", current, is_admin: false });
         })
     };
     vec![
@@ -188,7 +188,7 @@ fn frames() -> Vec<Component> {
                     &frame("header", |layout| {
                         layout.site_name = "The Society for the Diffusion of Useful Knowledge";
                         let full_name = "Augusta Ada King-Noel, Countess of Lovelace, born Byron";
-                        layout.nav = Some(Nav { full_name, form_token: "", current: "account" });
+                        layout.nav = Some(Nav { full_name, form_token: "", current: "account", is_admin: false });
                     }),
                 ),
             ],

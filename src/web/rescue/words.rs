@@ -1,7 +1,7 @@
 //! A form in words: what it does, what its fields are called, and which of them a page hides.
 
 /// What the forms of Perennial's own pages do; `*` stands for one segment.
-const ACTS: [(&str, &str); 9] = [
+const ACTS: [(&str, &str); 16] = [
     ("/account/name", "Change your name"),
     ("/account/time-zone", "Choose your time zone"),
     ("/account/email", "Change your email address"),
@@ -11,6 +11,13 @@ const ACTS: [(&str, &str); 9] = [
     ("/devices/*/revoke", "End a sign-in"),
     ("/logout/everywhere", "Sign out everywhere"),
     ("/theft/acknowledge", "Take note of the warning about a copied sign-in"),
+    ("/admin/invitations", "Invite somebody"),
+    ("/admin/users/*/deactivate", "Deactivate an account"),
+    ("/admin/users/*/activate", "Activate an account"),
+    ("/admin/users/*/unlock", "Unlock an account"),
+    ("/admin/users/*/revoke", "End the sign-ins of an account"),
+    ("/admin/users/*/reset-link", "Send a link to set a new password"),
+    ("/admin/users/*/role", "Give somebody a role"),
 ];
 
 /// Fields that pages hide, by names that are in use everywhere.

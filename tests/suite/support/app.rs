@@ -230,6 +230,12 @@ impl TestApp {
         self.application.retention().clone()
     }
 
+    /// Counts what happened on the days that are over.
+    pub fn count_days(&self) {
+        let lifetimes = self.arguments.settings().unwrap().lifetimes;
+        perennial::jobs::count_days(self.application.database(), &lifetimes, self.clock.now()).unwrap();
+    }
+
     /// Drops from memory what is over.
     pub fn sweep(&self) {
         self.application.sweep();

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::body::to_bytes;
+use actix_web::body::{MessageBody, to_bytes};
 use actix_web::http::header::{
     ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, USER_AGENT,
 };
@@ -283,6 +283,24 @@ impl Browser {
         });
         let request = self.request(&Method::POST, path).insert_header((CONTENT_TYPE, FORM));
         self.exchange(request, Some(Box::pin(arrived.chain(outstanding))))
+    }
+
+    /// Opens a page, and does something once the first part of it has come; returns how many lines came in all, and
+    /// whether that was the end of it or it broke off.
+    pub async fn read_while(&self, path: &str, meanwhile: impl FnOnce()) -> (i64, bool) {
+        let response = (self.serve)(self.request(&Method::GET, path), None).await;
+        let mut body = std::pin::pin!(response.into_body());
+        let (mut lines, mut meanwhile) = (0, Some(meanwhile));
+        loop {
+            match std::future::poll_fn(|context| body.as_mut().poll_next(context)).await {
+                None => return (lines, true),
+                Some(Err(_)) => return (lines, false),
+                Some(Ok(part)) => lines += part.iter().filter(|byte| **byte == b'\n').count() as i64,
+            }
+            if let Some(meanwhile) = meanwhile.take() {
+                meanwhile();
+            }
+        }
     }
 
     /// Sends a request with the cookies that are in the jar at this moment, and takes in those of the answer.
