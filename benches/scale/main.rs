@@ -12,6 +12,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that fails should stop")]
 
+mod admin;
 mod cleanup;
 mod http;
 mod layout;
@@ -97,6 +98,8 @@ enum Part {
     Cleanup,
     /// Rotations on a PostgreSQL server.
     Server,
+    /// The pages of the administration.
+    Admin,
 }
 
 /// What a process of its own does.
@@ -141,6 +144,9 @@ impl Arguments {
         }
         if let Some(url) = self.postgres.as_deref().filter(|_| self.measures(Part::Server)) {
             server::measure(self, url, &mut report);
+        }
+        if self.measures(Part::Admin) {
+            admin::measure(self, &folder, &mut report);
         }
         let sqlite = rows::text(&folder.join("version.db"), "SELECT sqlite_version() AS value");
         println!("{}\n\n{report}", measure::machine(&folder, &sqlite));

@@ -43,11 +43,21 @@ impl Program {
         (program, orders)
     }
 
-    fn spawn(mut command: Command, database: &Path, path: &str, preloaded: Option<&Path>) -> Self {
+    /// Starts `perennial` in a folder, with a database on a server or in a file.
+    pub(crate) fn start_at(url: &str, folder: &Path) -> Self {
+        Self::spawn_at(Command::new(env!("CARGO_BIN_EXE_perennial")), url, folder, "/healthz", None)
+    }
+
+    fn spawn(command: Command, database: &Path, path: &str, preloaded: Option<&Path>) -> Self {
+        let url = format!("sqlite://{}", database.display());
+        Self::spawn_at(command, &url, database.parent().unwrap(), path, preloaded)
+    }
+
+    fn spawn_at(mut command: Command, url: &str, folder: &Path, path: &str, preloaded: Option<&Path>) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        command.env_clear().current_dir(database.parent().unwrap());
+        command.env_clear().current_dir(folder);
         command.env("BIND", address.to_string()).env("JWT_SECRET_KEY", SECRET);
         // No sign-in of the tables was away for so long, so that none is told that it signed in by itself: the events of
         // that would be measured, too, in one table and not in the other.
@@ -56,7 +66,7 @@ impl Program {
         command.env("CONNECTIONS_PER_ADDRESS", "100000");
         // Nobody rotates twice within four graces, so a small table would mostly be read.
         command.env("REUSE_GRACE", "0s");
-        command.env("DATABASE_URL", format!("sqlite://{}", database.display()));
+        command.env("DATABASE_URL", url);
         if let Some(library) = preloaded {
             command.env("LD_PRELOAD", library);
         }
