@@ -43,7 +43,6 @@ mod unproven;
 
 pub use authenticate::{Authenticated, Presented, SolePair};
 pub use bearer::BearerRefusal;
-pub use counts::SessionCounts;
 pub use decision_log::DecisionLog;
 pub use device_binding::{BindOutcome, DeviceSession};
 pub use end::RevokeOutcome;
