@@ -16,6 +16,7 @@ mod worker;
 #[cfg(feature = "sqlite")]
 pub use backups::{BackupPlan, BackupWorker, backups};
 pub use changes::ChangeFollower;
+#[cfg(feature = "internals")]
 pub use daily_counts::count_days;
 pub use last_seen::LastSeenWriter;
 pub use nodes::{Heartbeat, JoinError, JoinedNode, NodeParts};

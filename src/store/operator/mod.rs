@@ -22,6 +22,6 @@ pub use event_pages::{EventFilter, EventPage, Place, events_before};
 pub use gauges::{Gauges, gauges};
 pub use mail_list::{WaitingMail, mails_within};
 pub use session_list::{DayStatistics, ListedSession, list_sessions, statistics, users_with_sessions_after};
-pub use session_pages::{SessionPage, sessions_before};
+pub use session_pages::sessions_before;
 pub use user_list::{Account, account, list_accounts};
 pub use user_pages::{accounts_beginning, accounts_containing, accounts_within};
