@@ -64,12 +64,45 @@ fn a_unix_socket_serves_like_a_port_and_is_gone_afterwards() {
     assert!(!path.exists());
 }
 
+/// Ends the visits, also when a test fails half-way, so that no thread waits for ever.
+struct FinishOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for FinishOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// A server that was handed its socket; it is killed when this goes.
+struct Activated(Child);
+
+impl Activated {
+    /// Stops it as a service manager does.
+    fn stop(&self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end.
+    fn ended(&mut self) -> bool {
+        until("the end of the server", || self.0.try_wait().unwrap()).success()
+    }
+}
+
+impl Drop for Activated {
+    fn drop(&mut self) {
+        if let Ok(None) = self.0.try_wait() {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+}
+
 /// Starts the server on a socket that this test listens on, as systemd does.
-fn activate(listener: &TcpListener, folder: &Path, notify: &Path) -> Child {
+fn activate(listener: &TcpListener, folder: &Path, notify: &Path) -> Activated {
     let handed = OwnedFd::from(listener.try_clone().unwrap());
     // A shell, because only the program itself knows its number.
     let script = format!("LISTEN_PID=$$ LISTEN_FDS=1 exec '{}' serve 3<&0 </dev/null", env!("CARGO_BIN_EXE_perennial"));
-    Command::new("sh")
+    let child = Command::new("sh")
         .args(["-c", &script])
         .env_clear()
         .envs([("BCRYPT_COST", "4"), ("DRAIN_TIME", "0s"), ("BIND", "127.0.0.1:1")])
@@ -78,8 +111,8 @@ fn activate(listener: &TcpListener, folder: &Path, notify: &Path) -> Child {
         .stdin(Stdio::from(handed))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Activated(child.unwrap())
 }
 
 /// Waits for the next words to systemd.
@@ -112,22 +145,22 @@ fn a_restart_of_a_single_node_refuses_no_connection() {
                 broken
             })
         });
+        let finish = FinishOnDrop(&over);
         for _ in 0..RESTARTS {
             let mut server = activate(&listener, folder.path(), &socket);
             assert_eq!(told(&notify), "READY=1\n");
             let before = served.load(Ordering::SeqCst);
             until("visitors", || (served.load(Ordering::SeqCst) > before + 20).then_some(()));
-            kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+            server.stop();
             assert_eq!(told(&notify), "STOPPING=1\n");
-            let status = until("the end of the server", || server.try_wait().unwrap());
-            assert!(status.success(), "{status}");
+            assert!(server.ended());
         }
         // Who waits now is served by the last one.
         let mut server = activate(&listener, folder.path(), &socket);
-        over.store(true, Ordering::SeqCst);
+        drop(finish);
         let broken: Vec<_> = visitors.into_iter().flat_map(|visitor| visitor.join().unwrap()).collect();
-        kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
-        assert!(until("the end of the server", || server.try_wait().unwrap()).success());
+        server.stop();
+        assert!(server.ended());
         assert!(broken.is_empty(), "{broken:?}");
     });
 }
