@@ -44,7 +44,7 @@ impl Lifetimes {
         now + if kept { self.kept } else { self.browser_session }
     }
 
-    /// Returns the moment after which a kept sign-in must have been used to be alive at `now`; see [`Session::idle_end`].
+    /// Returns the moment after which a kept sign-in must have been used to be alive at `now`; see `Session::idle_end`.
     pub fn idle_since(&self, now: OffsetDateTime) -> OffsetDateTime {
         now.saturating_sub(self.idle).saturating_sub(IDLE_MARGIN)
     }
