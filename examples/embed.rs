@@ -81,95 +81,36 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
-    use actix_web::dev::ServiceResponse;
-    use actix_web::http::header::{COOKIE, SET_COOKIE};
-    use actix_web::test::{TestRequest, call_service, init_service, read_body};
-    use perennial::{Arguments, ManualClock};
-    use time::{Duration, OffsetDateTime};
+    use perennial::assert_requires_sign_in;
+    use perennial::testing::TestSite;
+    use time::Duration;
 
     use super::*;
 
-    /// What a browser is, for a test: cookies that come back.
-    struct Browser<A> {
-        app: A,
-        cookies: BTreeMap<String, String>,
-    }
-
-    struct Answer {
-        status: u16,
-        location: String,
-        body: String,
-    }
-
-    impl<A: AsyncFn(TestRequest) -> ServiceResponse> Browser<A> {
-        async fn get(&mut self, path: &str) -> Answer {
-            self.send(TestRequest::get().uri(path)).await
-        }
-
-        /// Opens a page and sends its form, with the token that stands in it.
-        async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-            let page = self.get(path).await.body;
-            let (_, rest) = page.split_once(r#"name="form_token" value=""#).expect("the page has a form");
-            let (token, _) = rest.split_once('"').expect("the token ends");
-            let fields = [fields, &[("form_token", token)]].concat();
-            self.send(TestRequest::post().uri(path).set_form(fields)).await
-        }
-
-        async fn send(&mut self, request: TestRequest) -> Answer {
-            let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let response = (self.app)(request.insert_header((COOKIE, cookies.join("; ")))).await;
-            for cookie in response.headers().get_all(SET_COOKIE) {
-                let pair = cookie.to_str().ok().and_then(|text| text.split(';').next()?.split_once('='));
-                let (name, value) = pair.expect("a cookie has a name and a value");
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let (status, location) = (response.status().as_u16(), location.to_owned());
-            let body = String::from_utf8_lossy(&read_body(response).await).into_owned();
-            Answer { status, location, body }
-        }
-    }
-
     #[actix_web::test]
     async fn the_book_is_for_those_who_are_signed_in_and_keeps_them_so() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let arguments = Arguments {
-            database_url: Some(format!("sqlite://{}", folder.path().join("book.db").display())),
-            jwt_secret_key: Some("a secret that is for this test alone".to_owned()),
-            bcrypt_cost: Some("4".to_owned()),
-            ..Arguments::default()
-        };
-        let settings = arguments.settings().expect("settings that make sense");
-        let clock = Arc::new(ManualClock::at(OffsetDateTime::UNIX_EPOCH + Duration::days(20_000)));
-        let perennial = Application::build(&settings, PublicUrl::localhost(8081), clock.clone()).expect("it starts");
+        let site = TestSite::start();
         let book = Data::new(Book::default());
-        let app = App::new().configure(|config| configure(config, book, &perennial)).wrap(from_fn(authenticate));
-        let app = init_service(app).await;
-        let app = async |request: TestRequest| call_service(&app, request.to_request()).await;
-        let mut browser = Browser { app, cookies: BTreeMap::new() };
+        let app = App::new().configure(|config| configure(config, book, site.perennial())).wrap(from_fn(authenticate));
+        let app = site.serve(app).await;
+        assert_requires_sign_in!(app, GET "/", POST "/");
 
-        let refused = browser.get("/").await;
-        assert_eq!((refused.status, refused.location.as_str()), (303, "/login?next=%2F"));
-
+        let browser = app.browser();
         let ada = [
             ("full_name", "Ada <Lovelace>"),
             ("email", "ada@example.org"),
             ("password", "three random words"),
             ("keep_signed_in", "on"),
         ];
-        assert_eq!(browser.submit("/register", &ada).await.status, 303);
-        assert!(browser.get("/").await.body.contains("<h1>Hello, Ada &#60;Lovelace&#62;</h1>"));
+        assert_eq!(browser.submit("/register", "/register", &ada).await.status, 303);
+        assert!(browser.get("/").await.says("<h1>Hello, Ada &#60;Lovelace&#62;</h1>"));
 
         // The access token has long expired; the visit goes on, and the form with it.
-        clock.advance(Duration::days(2));
-        assert_eq!(browser.submit("/", &[("line", "still here")]).await.status, 303);
-        assert!(browser.get("/").await.body.contains("still here</li>"));
+        site.advance(Duration::days(2));
+        assert_eq!(browser.submit("/", "/", &[("line", "still here")]).await.status, 303);
+        assert!(browser.get("/").await.says("still here</li>"));
 
-        let forged = browser.send(TestRequest::post().uri("/").set_form([("line", "forged")])).await;
-        assert_eq!(forged.status, 403);
-        assert!(!browser.get("/").await.body.contains("forged"));
+        assert_eq!(browser.post("/", &[("line", "forged")]).await.status, 403);
+        assert!(!browser.get("/").await.says("forged"));
     }
 }

@@ -1,8 +1,11 @@
 //! The composition root: settings in, a running server out.
 
+mod accounts;
 mod bind;
+mod library;
 mod metrics;
 mod parts;
+mod sign_ins;
 mod signals;
 mod systemd;
 
@@ -17,10 +20,12 @@ use actix_web::web::ServiceConfig;
 use actix_web::{App, web};
 use zeroize::Zeroizing;
 
+pub use accounts::{AccountError, Accounts, NewAccount};
 pub use bind::bind;
 pub use parts::{
     KEY_FILE, StartError, key_file_lost, key_ring, mail_templates, open_database, system_clock, transport,
 };
+pub use sign_ins::{SessionInfo, UserSessions};
 pub use signals::StopSignals;
 pub use systemd::tell_ready;
 

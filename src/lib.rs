@@ -43,6 +43,10 @@
 //! - [`RecentUser`] is a [`CurrentUser`] who has entered their password within the last 10 minutes, or within as many as
 //!   the handler says (`RecentUser<60>`); whoever has not is sent to `/reauthenticate` and back. Ask for it where a copied
 //!   cookie or an unattended screen would do lasting harm.
+//! - [`Application::require`] protects a scope in one line, by sign-in, role or recent password; [`RequireRole`] one handler.
+//! - [`CurrentUser::ended`] tells a WebSocket or an event stream when its sign-in is over.
+//! - [`Application::accounts`] and [`Application::sessions`] manage accounts and sign-ins from code; a [`Visitor`] is signed in
+//!   by a handler that has a check of its own.
 //! - [`ApiUser`] is the user of a bearer token, for handlers that serve programs. A [`CurrentUser`] looks at cookies alone, an
 //!   [`ApiUser`] at the `Authorization` header alone, and below `/api` no cookie counts.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
@@ -54,7 +58,7 @@
 //!   `Content-Security-Policy`, a `Referrer-Policy` or a `Cache-Control` that your handler sets itself stays as it is;
 //!   without one, only Perennial's own style is allowed and nothing is cached. It refuses a request that changes something
 //!   and comes from another origin than the public URL, and gives an error without a page one of Perennial's.
-//! - In tests, [`Application::build`] takes a [`ManualClock`], which moves when it is told to.
+//! - In tests, the module `testing` (behind the feature of that name) has a browser, a clock that is set by hand and the mail.
 //!
 //! # The floors
 //!
@@ -190,8 +194,10 @@ mod web;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use app::{Application, StartError, StopSignals};
+pub use app::{AccountError, Accounts, Application, NewAccount, SessionInfo, StartError, StopSignals, UserSessions};
 pub use config::{
     Arguments, ClientAddressHeader, DatabaseUrl, DeviceBinding, LogFormat, Registration, SettingError, Settings,
 };
@@ -207,5 +213,6 @@ pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, Outgoi
 pub use server::Listening;
 pub use session::{Identity, SessionError};
 pub use web::{
-    ApiUser, CurrentUser, FormLimit, FormToken, MaybeUser, RecentUser, SubmittedForm, WebError, authenticate,
+    ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, MaybeUser,
+    NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError, authenticate,
 };

@@ -129,7 +129,8 @@ pub(super) fn record(
     Ok(())
 }
 
-fn link_mail(
+/// Writes the mail with the link that sets the first password.
+pub(super) fn link_mail(
     texts: &MailTemplates,
     to: Email,
     site: &PublicUrl,

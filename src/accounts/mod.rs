@@ -7,6 +7,7 @@ mod change_name;
 mod change_password;
 mod change_time_zone;
 mod confirm_email;
+mod create;
 mod delete_account;
 #[cfg(feature = "cli")]
 mod import;
@@ -23,11 +24,12 @@ pub use administer::{Administered, activate, deactivate, give_role};
 pub use change_email::{
     EmailStanding, UndoLink, cancel_email_change, email_standing, find_undo, request_email_change, undo_email_change,
 };
-pub use change_name::change_name;
+pub use change_name::{change_name, rename};
 pub use change_password::{PasswordChangeOutcome, change_password};
 pub use change_time_zone::change_time_zone;
 pub use confirm_email::{ConfirmOutcome, Confirmation, Confirming, confirm_email, find_confirmation, join_confirmed};
-pub use delete_account::{DeletionOutcome, delete_account};
+pub use create::{Created, Creation, create_account};
+pub use delete_account::{DeletionOutcome, delete_account, delete_user};
 #[cfg(feature = "cli")]
 pub use import::{Format, Pass, UserImport};
 pub use invite::{Invited, invite};

@@ -1,7 +1,7 @@
 //! What happened to an account, in words: the one place that knows every kind of audit event.
 
 use crate::display::device::device;
-use crate::domain::event::{ADMINISTRATOR, COMMAND_LINE, PastEvent};
+use crate::domain::event::{ADMINISTRATOR, APPLICATION, COMMAND_LINE, PastEvent};
 
 /// How much an event calls for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +66,13 @@ const ACCOUNT: Option<Advice> =
 /// Describes an event.
 pub fn describe(event: &PastEvent) -> Described {
     let (words, icon, tone, advice) = match (event.kind.as_str(), event.reason.as_str()) {
-        ("registered", _) if by_operator(event) => ("This account was made for you", "person", Tone::Good, None),
+        ("registered", _) if by_operator(event) || event.by == APPLICATION => {
+            ("This account was made for you", "person", Tone::Good, None)
+        }
         ("password_reset_requested", _) if event.by == ADMINISTRATOR => {
             ("A link for a new password was mailed to you", "mail", Tone::Plain, None)
         }
-        ("password_reset_requested", _) if by_operator(event) => {
+        ("password_reset_requested", _) if by_operator(event) || event.by == APPLICATION => {
             ("A link for a new password was made", "key", Tone::Warning, None)
         }
         ("signed_in", _) => ("You signed in", "enter", Tone::Good, STRANGER),
@@ -144,6 +146,7 @@ pub fn whence(event: &PastEvent) -> String {
     let browser = device(&event.user_agent);
     match event.address.as_str() {
         _ if by_operator(event) => "Done by whoever runs this site".to_owned(),
+        "" if event.by == APPLICATION => "Done by this site".to_owned(),
         "" => browser,
         address => format!("{browser}, {address}"),
     }

@@ -90,6 +90,9 @@ pub const COMMAND_LINE: &str = "command line";
 /// What an event names as its cause where an administrator did something on a page; it names them beside it.
 pub const ADMINISTRATOR: &str = "administrator";
 
+/// What an event names as its cause where the code of an application that embeds Perennial did something.
+pub const APPLICATION: &str = "application";
+
 /// Why a sign-in is worth a second look of its user: its password is easy to guess.
 pub const WEAK_PASSWORD: &str = "weak_password";
 
@@ -108,7 +111,7 @@ pub struct Details {
     /// Why it happened, in one of our own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// Who did it, where that was not the user themselves: [`COMMAND_LINE`] or [`ADMINISTRATOR`].
+    /// Who did it, where that was not the user themselves: [`COMMAND_LINE`], [`ADMINISTRATOR`] or [`APPLICATION`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<&'static str>,
     /// The number of the administrator's account.
@@ -117,6 +120,9 @@ pub struct Details {
     /// The administrator's sign-in; where it was used from stands in its own events, and is nothing for the user to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_session: Option<String>,
+    /// The number of an account that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<i64>,
     /// The role that an account has from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -171,9 +177,24 @@ impl Event {
         Self { user: Some(user), kind, details, at }
     }
 
-    /// Records that an account was deleted, and nothing that would say whose.
-    pub fn of_deletion(at: OffsetDateTime) -> Self {
-        Self { user: None, kind: EventType::UserDeleted, details: Details::default(), at }
+    /// Records that `kind` was done by the code of the application.
+    pub fn of_application(kind: EventType, user: Option<UserId>, at: OffsetDateTime) -> Self {
+        Self { user, kind, details: Details { by: Some(APPLICATION), ..Details::default() }, at }
+    }
+
+    /// Says that the code of the application did it, at the request of a client.
+    #[must_use]
+    pub fn by_application(mut self) -> Self {
+        self.details.by = Some(APPLICATION);
+        self
+    }
+
+    /// Records that an account was deleted: of it, the number alone stays, which nothing else names any more.
+    ///
+    /// An application deletes by that number what it holds of the user itself.
+    pub fn of_deletion(account: UserId, at: OffsetDateTime) -> Self {
+        let details = Details { account: Some(account.0), ..Details::default() };
+        Self { user: None, kind: EventType::UserDeleted, details, at }
     }
 
     /// Names the sign-in it is about.

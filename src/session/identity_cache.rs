@@ -13,11 +13,11 @@ use time::OffsetDateTime;
 
 use super::ended::Ended;
 use super::epoch::Epochs;
-use super::identity::Identity;
+use super::identity::{Identity, Reading};
 use super::identity_map::IdentityMap;
 use crate::crypto::RandomError;
 use crate::domain::audience::Audience;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, UserId};
 
 /// Tokens remembered at most; past that, those not used lately are verified again.
 const CAPACITY: usize = 200_000;
@@ -91,6 +91,11 @@ impl IdentityCache {
         read.age(elapsed) <= self.life
             && self.epochs.is_in_sync(elapsed)
             && !self.epochs.is_outdated(read.epoch, identity.session(), identity.user().id)
+    }
+
+    /// Tells whether something is known against what was read before, or may have been forgotten.
+    pub(super) fn may_have_changed(&self, read: Reading, session: SessionId, user: UserId, elapsed: Duration) -> bool {
+        read.age(elapsed) > self.life || self.epochs.is_outdated(read.epoch, session, user)
     }
 
     /// Remembers that a session was revoked.

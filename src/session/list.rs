@@ -6,6 +6,7 @@ use super::error::SessionError;
 use super::identity::Identity;
 use super::sessions::Sessions;
 use crate::domain::event::{Past, Window};
+use crate::domain::id::UserId;
 use crate::domain::session::Session;
 use crate::store::{events, sessions};
 
@@ -15,7 +16,14 @@ impl Sessions {
     /// # Errors
     /// If the database has no answer.
     pub async fn devices(&self, identity: &Identity, now: OffsetDateTime) -> Result<Vec<Session>, SessionError> {
-        let user = identity.user().id;
+        self.live_sessions(identity.user().id, now).await
+    }
+
+    /// Returns the sessions of a user that are alive, the last used first.
+    ///
+    /// # Errors
+    /// If the database has no answer.
+    pub(crate) async fn live_sessions(&self, user: UserId, now: OffsetDateTime) -> Result<Vec<Session>, SessionError> {
         let read = self.parts.database.read(move |connection| sessions::unrevoked_of_user(connection, user));
         let mut found = read.await?;
         self.note_last_seen(&mut found);

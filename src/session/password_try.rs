@@ -94,14 +94,7 @@ impl ProvenPassword {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<bool, StoreError> {
-        if let Some(device) = self.device {
-            return Ok(!throttle::knows(connection, &self.email, device, now)?);
-        }
-        let address = client.address.map(|address| counted_address(address).to_string()).unwrap_or_default();
-        let program = DeviceId::of_program(&address, &client.user_agent);
-        let new = !throttle::knows(connection, &self.email, program, now)?;
-        throttle::know(connection, &self.email, program, now)?;
-        Ok(new)
+        is_new_device(connection, &self.email, self.device, client, now)
     }
 
     /// Resets what was counted against the account, and knows the device from now on; call it in the transaction of what
@@ -112,6 +105,24 @@ impl ProvenPassword {
     pub fn succeeded(&self, connection: &mut Connection, now: OffsetDateTime) -> Result<(), StoreError> {
         throttle::succeeded(connection, &self.email, self.device, Some((&self.keys, self.counted)), now)
     }
+}
+
+/// Tells whether an account does not know a device yet, and knows a program that has no cookie to be known by from now on.
+pub(super) fn is_new_device(
+    connection: &mut Connection,
+    email: &Email,
+    device: Option<DeviceId>,
+    client: &Client,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    if let Some(device) = device {
+        return Ok(!throttle::knows(connection, email, device, now)?);
+    }
+    let address = client.address.map(|address| counted_address(address).to_string()).unwrap_or_default();
+    let program = DeviceId::of_program(&address, &client.user_agent);
+    let new = !throttle::knows(connection, email, program, now)?;
+    throttle::know(connection, email, program, now)?;
+    Ok(new)
 }
 
 impl std::fmt::Debug for ProvenPassword {

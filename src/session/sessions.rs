@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 use super::counts::SessionCounts;
 use super::error::SessionError;
 use super::glances::Glances;
+use super::identity::Reading;
 use super::identity_cache::IdentityCache;
 use super::last_seen::LastSeen;
 use super::node_state::NodeState;
@@ -18,7 +20,7 @@ use crate::crypto::{
     AccessTokens, ApiRefreshTokens, DeviceProofs, FirstSecrets, PasswordPool, RandomError, SignedValues,
 };
 use crate::domain::clock::Clock;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::password_quality::{OwnWords, Weakness};
 use crate::domain::public_url::PublicUrl;
@@ -79,6 +81,8 @@ pub struct Inner {
     pub(super) renewals: RecentTries<RenewalKey>,
     pub(super) unproven: RecentTries<SessionId>,
     reissue_in_place: AtomicBool,
+    /// Heard by whoever waits for the end of a session.
+    changed: watch::Sender<()>,
 }
 
 impl std::ops::Deref for Sessions {
@@ -104,6 +108,7 @@ impl Sessions {
             renewals: RecentTries::of_renewals(),
             unproven: RecentTries::without_proof(),
             reissue_in_place: AtomicBool::new(true),
+            changed: watch::Sender::new(()),
             parts,
         })))
     }
@@ -163,6 +168,11 @@ impl Sessions {
     /// Returns where passwords are hashed.
     pub fn passwords(&self) -> &PasswordPool {
         &self.parts.passwords
+    }
+
+    /// Returns what mails say.
+    pub(crate) fn mail_templates(&self) -> &MailTemplates {
+        &self.parts.mail_templates
     }
 
     /// Returns where time comes from.
@@ -257,6 +267,20 @@ impl Sessions {
     /// Makes this process ask the database again about what has changed.
     pub fn invalidate(&self, changes: &[Change]) {
         self.cache.epochs().invalidate(changes, self.parts.clock.elapsed());
+        if !changes.is_empty() {
+            self.changed.send_replace(());
+        }
+    }
+
+    /// Returns what tells of each change that this process makes or hears of.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Tells whether rows that were read before may be others now: something changed about the session or its user, or so
+    /// long ago that it may have been forgotten.
+    pub(super) fn may_have_changed(&self, read: Reading, session: SessionId, user: UserId) -> bool {
+        self.cache.may_have_changed(read, session, user, self.parts.clock.elapsed())
     }
 
     /// Takes over at once which key signs and which were dropped, because the database said that this has changed.
@@ -284,6 +308,7 @@ impl Sessions {
     /// Makes this process ask the database again about everything.
     pub fn invalidate_all(&self) {
         self.cache.epochs().invalidate_all();
+        self.changed.send_replace(());
     }
 
     /// Notes that everything the database had to say at the running time `elapsed` is known.

@@ -57,6 +57,8 @@ pub enum WebError {
     SentBefore,
     /// A form that is kept for somebody else.
     OfAnother,
+    /// Something that is for users of another role.
+    Forbidden,
     /// Something of which there is nothing here.
     NotFound,
     /// A method that this page does not know.
@@ -164,9 +166,12 @@ impl ResponseError for WebError {
             Self::SignInRequired { json: true, .. } | Self::ReauthenticationRequired { json: true, .. } => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::CrossSite | Self::FormToken | Self::OfAnother | Self::RegistrationClosed | Self::FirstAccountLink => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CrossSite
+            | Self::FormToken
+            | Self::Forbidden
+            | Self::OfAnother
+            | Self::RegistrationClosed
+            | Self::FirstAccountLink => StatusCode::FORBIDDEN,
             Self::SentBefore => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

@@ -63,6 +63,7 @@ fn kind_of(site: &Site, request: Option<&HttpRequest>, error: &WebError) -> Opti
         // A form, which only an application that embeds Perennial can have put here.
         WebError::CrossSite
         | WebError::FormToken
+        | WebError::Forbidden
         | WebError::RegistrationClosed
         | WebError::FirstAccountLink
         | WebError::SentBefore

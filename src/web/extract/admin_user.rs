@@ -5,8 +5,9 @@ use std::ops::Deref;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
+use time::Duration;
 
-use super::recent_user::require_password;
+use super::recent_user::require_recent;
 use super::user::{CurrentUser, MaybeUser, sign_in_required};
 use crate::domain::user::Role;
 use crate::web::error::WebError;
@@ -80,7 +81,7 @@ impl FromRequest for RecentAdmin {
         let request = request.clone();
         Box::pin(async move {
             let admin = admin.await?;
-            require_password(&request, &admin, MINUTES)?;
+            require_recent(&admin, &request, Duration::minutes(MINUTES))?;
             Ok(Self(admin))
         })
     }

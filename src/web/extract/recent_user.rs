@@ -8,9 +8,10 @@ use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 use time::Duration;
 
-use super::user::{CurrentUser, prefers_json};
+use super::user::CurrentUser;
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
+use crate::web::reader::wants_json;
 use crate::web::site::Site;
 
 /// The signed-in user of this request, who has entered their password within the last `MINUTES`: 10, unless a handler
@@ -40,18 +41,18 @@ impl<const MINUTES: i64> FromRequest for RecentUser<MINUTES> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let user = CurrentUser::from_request(request, payload).into_inner();
-        ready(user.and_then(|user| require_password(request, &user, MINUTES).map(|()| Self(user))))
+        ready(user.and_then(|user| {
+            require_recent(&user, request, Duration::minutes(MINUTES))?;
+            Ok(Self(user))
+        }))
     }
 }
 
-/// Refuses whoever entered their password more than so many minutes ago.
-///
-/// # Errors
-/// `ReauthenticationRequired`, with the way back.
-pub(super) fn require_password(request: &HttpRequest, user: &CurrentUser, minutes: i64) -> Result<(), WebError> {
+/// Makes sure that a user has entered their password within so long.
+pub(crate) fn require_recent(user: &CurrentUser, request: &HttpRequest, within: Duration) -> Result<(), WebError> {
     let entered = user.identity().access().authenticated_at;
     // Either way: a clock that was set back stretches nothing.
-    if (user.auth().now() - entered).abs() <= Duration::minutes(minutes) {
+    if (user.auth().now() - entered).abs() <= within {
         return Ok(());
     }
     let next = if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -59,7 +60,7 @@ pub(super) fn require_password(request: &HttpRequest, user: &CurrentUser, minute
     } else {
         page_of_form(request, user.auth().site())
     };
-    Err(WebError::ReauthenticationRequired { next, json: prefers_json(request) })
+    Err(WebError::ReauthenticationRequired { next, json: wants_json(request) })
 }
 
 /// Returns the page that a form was sent from; the page that asks for the password does not lead to itself.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::{Accept, Header, Quality};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use crate::domain::client::Client;
@@ -15,6 +14,7 @@ use crate::session::{Acting, Identity, Presented, SessionError};
 use crate::web::api::path::is_api;
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
+use crate::web::reader::wants_json;
 use crate::web::request_auth::RequestAuth;
 
 /// The signed-in user of this request. A handler that takes it cannot be reached without a sign-in.
@@ -37,6 +37,33 @@ impl CurrentUser {
     /// Returns who they are, with the session they came with.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Tells whether they have a role, by its name.
+    pub fn has_role(&self, role: &str) -> bool {
+        self.user().role.as_str() == role
+    }
+
+    /// Waits until the session that they came with is over: signed out here or on another device, by whoever runs the site
+    /// or by time, in this process or another.
+    ///
+    /// Await it beside a WebSocket or an event stream, and close that when it returns: within a second of the end. It asks
+    /// for nothing of the request, so it may outlive it, and no request goes on while it waits. A page that is open all the
+    /// time uses nothing: a sign-in that ends when it is not used ends beside it too.
+    ///
+    /// ```
+    /// # use actix_web::{HttpResponse, web};
+    /// # use futures_util::{StreamExt, stream};
+    /// # use perennial::CurrentUser;
+    /// async fn news(user: CurrentUser) -> HttpResponse {
+    ///     let lines = stream::pending::<Result<web::Bytes, actix_web::Error>>();
+    ///     let until = Box::pin(user.ended());
+    ///     HttpResponse::Ok().content_type("text/event-stream").streaming(lines.take_until(until))
+    /// }
+    /// ```
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let sessions = self.auth.site().sessions.clone();
+        sessions.ended(self.identity.session(), self.user().id)
     }
 
     /// Returns what is known of the request.
@@ -98,47 +125,10 @@ pub(super) fn sign_in_required(request: &HttpRequest) -> WebError {
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let path = request.uri().path_and_query().map(|path| path.as_str());
     let next = path.filter(|_| readable).and_then(LocalPath::parse);
-    let json = is_api(request.match_info().as_str()) || prefers_json(request);
+    let json = is_api(request.match_info().as_str()) || wants_json(request);
     let auth = request.extensions().get::<RequestAuth>().cloned();
     if !json && auth.is_some_and(|auth| auth.authenticated().unproven.is_some()) {
         return WebError::ProofRequired { next };
     }
     WebError::SignInRequired { next, json }
-}
-
-/// Tells whether a client ranks `application/json` above HTML (RFC 9110 section 12.5.1).
-pub(super) fn prefers_json(request: &HttpRequest) -> bool {
-    let Ok(accept) = Accept::parse(request) else { return false };
-    let quality = |wanted: &[&str]| {
-        let named = accept.iter().filter(|range| wanted.contains(&range.item.essence_str()));
-        named.map(|range| range.quality).max().unwrap_or(Quality::ZERO)
-    };
-    quality(&["application/json"]) > quality(&["text/html", "application/xhtml+xml"])
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::ACCEPT;
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn json_is_for_those_who_prefer_it() {
-        let prefers_json =
-            |accept| prefers_json(&TestRequest::default().insert_header((ACCEPT, accept)).to_http_request());
-        for accept in ["application/json", "Application/JSON, */*", "text/html;q=0.5, application/json;q=0.9"] {
-            assert!(prefers_json(accept), "{accept}");
-        }
-        for accept in [
-            "",
-            "*/*",
-            "text/html,application/xhtml+xml,*/*;q=0.8",
-            "application/json;q=0.5, text/html",
-            "application/json;q=x",
-            "text/html, application/json",
-        ] {
-            assert!(!prefers_json(accept), "{accept}");
-        }
-    }
 }

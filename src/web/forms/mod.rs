@@ -8,12 +8,18 @@
 //! connection, which Actix shares between requests; the socket buffers of the kernel; whatever a proxy in front keeps; and
 //! what a processor and its stack hold while the password is hashed.
 
+mod guard;
+mod typed;
+
+pub use guard::{FormGuard, FormHeader, FormTokenField};
+pub use typed::{Form, FormError};
+
 use std::fmt;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
@@ -35,6 +41,14 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The hidden field that every form carries.
 pub(crate) const TOKEN_FIELD: &str = "form_token";
+
+/// The header that carries the token of a form where a script sends something else than a form.
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-form-token");
+
+/// Returns the token in the header of a request; empty where there is none.
+fn token_in_header(headers: &HeaderMap) -> &str {
+    headers.get(TOKEN_HEADER).and_then(|token| token.to_str().ok()).unwrap_or_default()
+}
 
 /// The token that every form of a page must carry, in a hidden field named `form_token`.
 ///
@@ -87,7 +101,12 @@ pub struct FormLimit(
 
 impl FormLimit {
     fn of(request: &HttpRequest) -> usize {
-        request.app_data::<Self>().map_or(MAX_BYTES, |limit| limit.0.min(MOST_BYTES))
+        request.app_data::<Self>().map_or(MAX_BYTES, |limit| limit.bytes())
+    }
+
+    /// Returns how many bytes that is.
+    fn bytes(self) -> usize {
+        self.0.min(MOST_BYTES)
     }
 }
 
@@ -109,6 +128,11 @@ impl SubmittedForm {
         !matches!(self.get(field), "" | "false" | "off" | "no" | "0")
     }
 
+    /// Returns every field, in the order of the form.
+    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Takes a value out, so that a password is not kept twice.
     pub(crate) fn take(&mut self, field: &str) -> Zeroizing<String> {
         let found = self.0.iter_mut().find(|(name, _)| name == field);
@@ -126,9 +150,23 @@ impl SubmittedForm {
         auth: &RequestAuth,
         site: &Site,
     ) -> Result<Self, WebError> {
-        let form = parse(request, &read_body(payload, FormLimit::of(request)).await?)?;
+        Self::read_within(FormLimit::of(request), request, payload, auth, site).await
+    }
+
+    /// Does the same with at most `limit` bytes.
+    async fn read_within(
+        limit: usize,
+        request: &HttpRequest,
+        payload: web::Payload,
+        auth: &RequestAuth,
+        site: &Site,
+    ) -> Result<Self, WebError> {
+        let form = parse(request, &read_body(payload, limit).await?)?;
         let binding = auth.presented_binding().ok_or(WebError::FormToken)?;
-        let token = form.get(TOKEN_FIELD);
+        let token = match form.get(TOKEN_FIELD) {
+            "" => token_in_header(request.headers()),
+            token => token,
+        };
         if site.form_tokens.verify(token, binding) {
             return Ok(form);
         }

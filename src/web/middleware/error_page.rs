@@ -3,13 +3,15 @@
 use actix_web::body::BoxBody;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use serde_json::json;
 
 use crate::display::duration::roughly;
 use crate::web::error::{RETRY_SECONDS, WebError};
 use crate::web::fault_log::lost_answer;
 use crate::web::pages::{ErrorPage, Layout, SendAgain};
+use crate::web::reader::wants_json;
 use crate::web::request_auth::RequestAuth;
 use crate::web::request_id::RequestId;
 use crate::web::site::Site;
@@ -29,11 +31,13 @@ const HOME: Option<(&str, &str)> = Some(("/", "Go to the first page"));
 
 /// Gives an answer with the status of an error its page, unless the handler wrote one.
 ///
-/// Without a request, which an error of a middleware further in does not bring, the page is that of nobody.
+/// A program gets the same words in JSON. An error of a middleware further in brings no request, so nobody can say whether a
+/// program reads it.
 pub(crate) fn complete(
     site: &web::Data<Site>,
     id: RequestId,
     request: Option<&HttpRequest>,
+    auth: Option<&RequestAuth>,
     response: HttpResponse,
 ) -> HttpResponse {
     let status = response.status();
@@ -43,13 +47,15 @@ pub(crate) fn complete(
     let reference = status.is_server_error().then(|| log(site, id, request, &response));
     let error = response.error().and_then(|error| error.as_error::<WebError>());
     let mut words = words(site, status, error);
-    let again = response.extensions().get::<SendAgain>().cloned();
-    let auth = request.and_then(|request| request.extensions().get::<RequestAuth>().cloned());
     // Whoever brings no sign-in cannot lose one; where nobody could find out, there may be one.
-    if status == StatusCode::SERVICE_UNAVAILABLE && auth.as_ref().is_none_or(|auth| auth.identity().is_some()) {
+    if status == StatusCode::SERVICE_UNAVAILABLE && auth.is_none_or(|auth| auth.identity().is_some()) {
         words.what.push_str(" You're still signed in.");
     }
-    let layout = Layout::new(site, auth.as_ref(), "");
+    if request.is_some_and(wants_json) {
+        return in_json(&words, reference.as_deref(), response);
+    }
+    let again = response.extensions().get::<SendAgain>().cloned();
+    let layout = Layout::new(site, auth, "");
     // A form is sent again by a person, who then knows what became of it.
     let reads = request.is_some_and(|request| request.method() == Method::GET);
     let comes_back = status == StatusCode::SERVICE_UNAVAILABLE && reads;
@@ -71,9 +77,21 @@ pub(crate) fn complete(
     if comes_back {
         response.headers_mut().insert(REFRESH, RETRY_SECONDS.into());
     }
-    if let Some(auth) = &auth {
+    if let Some(auth) = auth {
         auth.set_style_policy(response.headers_mut());
     }
+    response
+}
+
+/// Tells a program what a page would tell a person.
+fn in_json(words: &Words, reference: Option<&str>, response: HttpResponse) -> HttpResponse {
+    let message = format!("{} {}", words.what, words.next);
+    let mut told = json!({ "error": words.title, "message": message });
+    if let (Some(told), Some(reference)) = (told.as_object_mut(), reference) {
+        told.insert("reference".to_owned(), reference.into());
+    }
+    let mut response = response.map_body(|_, _| BoxBody::new(told.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -100,6 +118,12 @@ fn words(site: &Site, status: StatusCode, error: Option<&WebError>) -> Words {
             "This form is no longer valid",
             "It was made for another browser or for a sign-in that has ended, so nothing was changed.",
             "Go back, reload the page and send the form again. If that does not help, allow cookies for this site.",
+            HOME,
+        ),
+        Some(WebError::Forbidden) => say(
+            "This is not for your account",
+            "You are signed in, and what is here is for others.",
+            "If it should be for you, ask whoever runs this site, or sign in with another account.",
             HOME,
         ),
         Some(WebError::SentBefore) => say(

@@ -3,10 +3,12 @@
 mod authenticate;
 mod error_page;
 mod request_log;
+mod require;
 mod same_origin;
 mod security_headers;
 
 pub(crate) use authenticate::Renewal;
+pub use require::Require;
 
 use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
@@ -24,6 +26,7 @@ use super::api::path::is_api;
 use super::device_session::{is_browsers_own, may_answer, unavailable};
 use super::error::WebError;
 use super::extract::client_info::address;
+use super::reader::wants_json;
 use super::request_auth::{NewFormCookie, RequestAuth};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::rescue::{self, Sent};
@@ -109,7 +112,7 @@ async fn handle(
     }
     match next.call(request).await {
         Ok(response) => {
-            let mut response = response.map_into_boxed_body();
+            let mut response = for_its_reader(response.map_into_boxed_body());
             if let Some(sent) = sent.filter(|_| response.response().error().is_some()) {
                 Box::pin(rescue::rescue(&site, arrived.auth(), sent, response.response_mut())).await;
             }
@@ -186,13 +189,30 @@ async fn complete_error(
     if let Some(sent) = sent {
         rescue::rescue(site, arrived.auth(), sent, &mut response).await;
     }
+    let auth = arrived.auth().clone();
     finish(site, arrived, None, &mut response).await;
-    InternalError::from_response(described, complete_alone(site, id, response)).into()
+    let mut response = error_page::complete(site, id, None, Some(&auth), response);
+    finish_head(site, id, &mut response);
+    InternalError::from_response(described, response).into()
+}
+
+/// Tells a program that it has to sign in, where a handler said so as to a person: a script would follow the redirect, and
+/// take the sign-in page for what it asked for.
+fn for_its_reader(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let error = response.response().error().and_then(|error| error.as_error::<WebError>());
+    let told = match error {
+        Some(WebError::SignInRequired { json: false, .. }) => WebError::SignInRequired { next: None, json: true },
+        Some(WebError::ReauthenticationRequired { json: false, .. }) => {
+            WebError::ReauthenticationRequired { next: None, json: true }
+        }
+        _ => return response,
+    };
+    if wants_json(response.request()) { response.error_response(told) } else { response }
 }
 
 /// Gives an answer that belongs to no request its page and the security headers.
 pub(crate) fn complete_alone(site: &web::Data<Site>, id: RequestId, response: HttpResponse) -> HttpResponse {
-    let mut response = error_page::complete(site, id, None, response);
+    let mut response = error_page::complete(site, id, None, None, response);
     finish_head(site, id, &mut response);
     response
 }
@@ -216,7 +236,8 @@ fn answer(site: &web::Data<Site>, id: RequestId, mut response: ServiceResponse<B
         let complete = if api::wants_problem(&request) {
             api::complete(site, id, Some(&request), plain)
         } else {
-            error_page::complete(site, id, Some(&request), plain)
+            let auth = request.extensions().get::<RequestAuth>().cloned();
+            error_page::complete(site, id, Some(&request), auth.as_ref(), plain)
         };
         response = ServiceResponse::new(request, complete);
     }

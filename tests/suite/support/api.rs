@@ -7,11 +7,11 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
+use perennial::testing::Serve;
 use serde_json::{Value, json};
 
-use super::app::{Serve, TestApp};
-use super::browser::Answer;
-use super::{EMAIL, PASSWORD};
+use super::app::TestApp;
+use super::{Answer, EMAIL, PASSWORD};
 
 /// What every `type` of a problem begins with.
 const PROBLEM: &str = "urn:perennial:problem:";

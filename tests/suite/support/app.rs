@@ -1,41 +1,26 @@
 //! An application with a database, keys and a clock of its own.
 
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::App;
-use actix_web::dev::{Payload, ServiceResponse};
-use actix_web::error::PayloadError;
 use actix_web::middleware::from_fn;
-use actix_web::test::{TestRequest, init_service, try_call_service};
-use actix_web::web::{Bytes, ServiceConfig};
-use futures_util::Stream;
-use futures_util::future::LocalBoxFuture;
+use actix_web::web::ServiceConfig;
 use perennial::app::StartError;
 use perennial::domain::clock::{Clock, ManualClock};
 use perennial::jobs::Retention;
 use perennial::mail::{Email, Memory, Outbox};
+use perennial::testing::{START, Serve, TestServer};
 use perennial::{Application, Arguments, PublicUrl};
 use tempfile::TempDir;
-use time::macros::datetime;
-use time::{Duration, OffsetDateTime};
+use time::Duration;
 
 use super::browser::Browser;
 use super::database::{Rows, url_in};
 
-/// When every test begins: later than the machine's own clock, which the database's triggers go by.
-pub const START: OffsetDateTime = datetime!(2060-03-01 09:00 UTC);
-
 /// The key of every application that is not told another.
 pub const KEY: &str = "a key of the test suite with 32 bytes or more";
-
-/// Answers a request the way the server would; a body that arrives bit by bit comes beside it.
-pub type Serve = Rc<dyn Fn(TestRequest, Option<BoxedPayloadStream>) -> LocalBoxFuture<'static, ServiceResponse>>;
-
-/// A body on its way.
-pub type BoxedPayloadStream = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>>;
 
 /// More routes for an application, as one that embeds Perennial has them.
 type MoreRoutes = Rc<dyn Fn(&mut ServiceConfig)>;
@@ -48,7 +33,7 @@ pub struct TestApp {
     more: MoreRoutes,
     application: Application,
     outbox: Outbox,
-    serve: Serve,
+    server: TestServer,
 }
 
 impl TestApp {
@@ -106,8 +91,8 @@ impl TestApp {
 
     /// Ends this process and starts another on its database, with settings changed by `change`.
     pub async fn restart_with(self, change: impl FnOnce(&mut Arguments)) -> Self {
-        let Self { clock, folder, mut arguments, more, application, outbox: _, serve } = self;
-        drop((application, serve));
+        let Self { clock, folder, mut arguments, more, application, outbox: _, server } = self;
+        drop((application, server));
         change(&mut arguments);
         Self::build(clock, folder, arguments, more).await
     }
@@ -132,22 +117,8 @@ impl TestApp {
             .configure(move |config| added(config))
             .configure(move |config| routes.configure(config))
             .wrap(from_fn(perennial::authenticate));
-        let service = Rc::new(init_service(app).await);
-        let serve: Serve = Rc::new(move |request, stream| {
-            let service = Rc::clone(&service);
-            let mut request = request.to_request();
-            if let Some(payload) = stream {
-                request = request.replace_payload(Payload::Stream { payload }).0;
-            }
-            Box::pin(async move {
-                match try_call_service(&*service, request).await {
-                    Ok(response) => response.map_into_boxed_body(),
-                    // As the server does with what a middleware has made an error of.
-                    Err(error) => ServiceResponse::new(TestRequest::default().to_http_request(), error.into()),
-                }
-            })
-        });
-        Ok(Self { clock, folder, arguments, more, application, outbox, serve })
+        let server = TestServer::start(&application, app).await;
+        Ok(Self { clock, folder, arguments, more, application, outbox, server })
     }
 
     /// Opens a browser with an empty cookie jar.
@@ -175,7 +146,12 @@ impl TestApp {
 
     /// Returns how requests are answered.
     pub fn serve(&self) -> Serve {
-        Rc::clone(&self.serve)
+        self.server.serve()
+    }
+
+    /// Returns what answers requests.
+    pub fn server(&self) -> &TestServer {
+        &self.server
     }
 
     /// Returns the folder that the database is in.

@@ -9,8 +9,9 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
 
+use super::Answer;
 use super::app::TestApp;
-use super::browser::{Answer, Browser};
+use super::browser::Browser;
 
 /// What a browser is asked in the answer to a password.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use time::Duration;
 
 use super::app::TestApp;
-use super::browser::{Answer, Browser};
+use super::{Answer, Browser};
 use super::{NAME, PASSWORD};
 
 /// What a locked account is told.

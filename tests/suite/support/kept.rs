@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 
-use super::browser::{Answer, Browser};
+use super::{Answer, Browser};
 use super::{EMAIL, PASSWORD};
 
 /// A form as it stands on a page.

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use perennial::Email;
 
 use super::app::TestApp;
-use super::browser::{Answer, Browser};
+use super::{Answer, Browser};
 
 /// A mail server that no test talks to: mail goes into the memory of the application.
 pub const SMTP: &str = "smtp://mail.example.org";

@@ -5,7 +5,6 @@ mod app;
 mod browser;
 mod database;
 mod device;
-mod jar;
 mod version_before;
 
 pub(crate) mod api;
@@ -37,11 +36,11 @@ pub(crate) mod small_disk;
 pub(crate) mod smtp_double;
 pub(crate) mod traffic;
 
-pub use app::{BoxedPayloadStream, START, TestApp};
-pub use browser::{Answer, Browser, form_token};
+pub use app::TestApp;
+pub use browser::Browser;
 pub use database::{AuditEvent, POSTGRES, Rows, blob, everything_stored, hex, on_postgres, url_in};
 pub use device::{Asked, Device};
-pub use jar::SetCookie;
+pub use perennial::testing::{Answer, BoxedPayloadStream, START, SetCookie, form_token};
 pub use version_before::{Judgement, VersionBefore};
 
 /// A password that meets the policy.

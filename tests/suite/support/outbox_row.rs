@@ -1,6 +1,7 @@
 //! A mail that waits for half an hour.
 
-use super::app::{START, TestApp};
+use super::START;
+use super::app::TestApp;
 
 /// What its text says.
 pub const SECRET: &str = "a link that works";

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 
 use super::app::TestApp;
-use super::browser::{Answer, Browser};
+use super::{Answer, Browser};
 
 /// The page that sends a link.
 pub const ASK: &str = "/password-reset";

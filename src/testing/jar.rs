@@ -1,4 +1,4 @@
-//! A cookie jar that behaves as a browser's.
+//! A cookie jar that behaves like that of a browser.
 
 use actix_web::http::header::{HeaderMap, SET_COOKIE};
 use time::{Duration, OffsetDateTime};
@@ -6,15 +6,21 @@ use time::{Duration, OffsetDateTime};
 /// A `Set-Cookie` header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetCookie {
+    /// Its name.
     pub name: String,
+    /// Its value.
     pub value: String,
     /// The attributes without `Max-Age`, in alphabetical order.
     pub attributes: Vec<String>,
+    /// Its life in seconds; `None` where it lasts as long as the browser session.
     pub max_age: Option<i64>,
 }
 
 impl SetCookie {
     /// Reads every `Set-Cookie` header.
+    ///
+    /// # Panics
+    /// If one of them cannot be read.
     pub fn all(headers: &HeaderMap) -> Vec<Self> {
         headers.get_all(SET_COOKIE).map(|value| Self::parse(value.to_str().unwrap())).collect()
     }
@@ -55,11 +61,11 @@ struct Kept {
 
 /// The cookies of one browser.
 #[derive(Debug, Clone, Default)]
-pub struct Jar(Vec<Kept>);
+pub(super) struct Jar(Vec<Kept>);
 
 impl Jar {
     /// Takes in what an answer sets and deletes.
-    pub fn take_in(&mut self, set: &[SetCookie], now: OffsetDateTime) {
+    pub(super) fn take_in(&mut self, set: &[SetCookie], now: OffsetDateTime) {
         for cookie in set.iter().filter(|cookie| cookie.is_acceptable()) {
             self.remove(&cookie.name);
             if !cookie.deletes() {
@@ -70,30 +76,30 @@ impl Jar {
     }
 
     /// Returns the `Cookie` header of a request, if there is anything to send.
-    pub fn header(&self, now: OffsetDateTime) -> Option<String> {
+    pub(super) fn header(&self, now: OffsetDateTime) -> Option<String> {
         let alive = self.0.iter().filter(|cookie| cookie.until.is_none_or(|until| now < until));
         let pairs: Vec<_> = alive.map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
     /// Returns the value of a cookie.
-    pub fn get(&self, name: &str) -> Option<String> {
+    pub(super) fn get(&self, name: &str) -> Option<String> {
         self.0.iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value.clone())
     }
 
     /// Puts a cookie in by hand, for the browser session.
-    pub fn put(&mut self, name: &str, value: &str) {
+    pub(super) fn put(&mut self, name: &str, value: &str) {
         self.remove(name);
         self.0.push(Kept { name: name.to_owned(), value: value.to_owned(), until: None });
     }
 
     /// Takes a cookie out.
-    pub fn remove(&mut self, name: &str) {
+    pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|cookie| cookie.name != name);
     }
 
     /// Forgets what a browser forgets when it closes.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.0.retain(|cookie| cookie.until.is_some());
     }
 }
