@@ -32,7 +32,7 @@ macro_rules! arguments {
         #[derive(Clone, Default)]
         pub struct Arguments {
             $(
-                #[doc = concat!("`", $variable, "`, a ", $value, ". ", $help, ".")]
+                #[doc = concat!("`", $variable, "`, a `", $value, "`: `", $help, "`.")]
                 pub $field: Option<String>,
             )*
         }
@@ -91,7 +91,7 @@ macro_rules! arguments {
 
 arguments! {
     bind "BIND" "ADDRESS:PORT|unix:PATH": "Address to listen on, or a Unix socket; a socket that systemd passes on (LISTEN_FDS) replaces it [default: 127.0.0.1:8080]";
-    public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:PORT]";
+    public_url "PUBLIC_URL" "URL": "The one origin of all links and Origin checks; https turns on Secure cookies and HSTS [default: http://localhost:<port>]";
     database_url "DATABASE_URL" "URL": "Where the data lives: sqlite:// and a path, or postgres://user:password@host/database [default: sqlite://perennial.db]";
     database_direct_url "DATABASE_DIRECT_URL" "URL": "The PostgreSQL server itself, where DATABASE_URL leads to a pooler in transaction mode: notifications, advisory locks and migrations go there [default: none]";
     database_schema "DATABASE_SCHEMA" "NAME": "A schema of PostgreSQL for Perennial's tables alone, made where it is missing [default: none, the first of the user's search_path]";

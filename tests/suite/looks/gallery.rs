@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{signed_in, signed_out};
+use super::{administration, signed_in, signed_out};
 use crate::support::{Answer, TestApp};
 
 /// Browsers that sign in: the sign-ins of an account are shown with a picture and a name for each.
@@ -35,6 +35,7 @@ impl Gallery {
         let mut gallery = Self::default();
         signed_out::visit(&mut gallery).await;
         signed_in::visit(&mut gallery).await;
+        administration::visit(&mut gallery).await;
         assert!(gallery.others.is_empty(), "{}", gallery.others.join("\n"));
         let names: BTreeSet<_> = gallery.pages.iter().map(|page| page.name).collect();
         assert_eq!(names.len(), gallery.pages.len(), "two pages of one name");
