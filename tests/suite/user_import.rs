@@ -284,8 +284,9 @@ fn an_address_that_its_owner_may_take_back_is_nobody_elses() {
     Client::of(&server).register("ada");
     let mut rows = Rows::of(folder.path());
     let csv = format!("email,full_name,password_hash,is_active\nold@example.org,Mallory,{},true\n", hash(PASSWORD));
-    let link = "INSERT INTO notice_links (token_hash, user_id, email, created_at, expires_at) SELECT zeroblob(32), id, \
-                'old@example.org', created_at, created_at + 604800 FROM users";
+    // Any hash will do for the link.
+    let link = "INSERT INTO notice_links (token_hash, user_id, email, created_at, expires_at) SELECT token_hash, user_id, \
+                'old@example.org', created_at, created_at + 604800 FROM sessions";
     rows.execute(link);
     let finished = import_file(folder.path(), &csv);
     assert_eq!(finished.code(), Some(1), "{finished:?}");
