@@ -39,7 +39,6 @@
 //! ([`TestBrowser::open`]). [`TestSite`] has the clock and the mail. [`assert_access!`](crate::assert_access)
 //! walks a list of routes.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by failing")]
-#![expect(clippy::indexing_slicing, reason = "a test says what is wrong by failing")]
 
 mod access;
 mod accounts;
