@@ -136,7 +136,7 @@ impl Page {
         };
         let events = body.split("class=\"event__words\">").skip(1);
         let events =
-            events.map(|event| [event.split("</p>").next().unwrap().to_owned(), between(event, " · ", "</p>")]);
+            events.map(|event| [event.split("</p>").next().unwrap().to_owned(), between(event, "&nbsp;· ", "</p>")]);
         let attribute = |before: &str| body.split_once(before).unwrap().1.split('"').next().unwrap().to_owned();
         Self {
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
