@@ -1,7 +1,7 @@
 //! A guest book of one page, in an application of its own, with Perennial's sign-in around it.
 //!
 //! Run `cargo run --example embed` and open the address that it prints. Its data is in `perennial.db` and
-//! `perennial.key` in the working directory; every setting of Perennial but `BIND` is read from the environment.
+//! `perennial.key` in the working directory; every setting of Perennial is read from variables such as `BOOK_SITE_NAME`.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Html, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use askama::Template;
-use perennial::{Application, CurrentUser, FormToken, PublicUrl, Settings, SubmittedForm, authenticate};
+use perennial::{Application, CurrentUser, FormToken, SubmittedForm, authenticate};
 
 #[derive(Template)]
 #[template(
@@ -61,19 +61,21 @@ fn configure(config: &mut ServiceConfig, book: Data<Book>, perennial: &Applicati
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let settings = Settings { bind: "127.0.0.1:8081".parse()?, ..Settings::from_environment()? };
-    let address = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
-    let perennial = Application::from_settings(&settings)?;
+    let perennial = Application::builder()
+        .environment("BOOK_")
+        .settings(|set| set.bind = Some("127.0.0.1:8081".to_owned()))
+        .after_sign_in("/")
+        .build()?;
     let book = Data::new(Book::default());
     match perennial.first_account_url().await? {
         Some(url) => println!("Create the first account at {url}; stop it with Ctrl-C"),
-        None => println!("Open {address} and sign in; stop it with Ctrl-C"),
+        None => println!("Open http://localhost:8081 and sign in; stop it with Ctrl-C"),
     }
     HttpServer::new(move || {
         let (book, perennial) = (book.clone(), perennial.clone());
         App::new().configure(move |config| configure(config, book, &perennial)).wrap(from_fn(authenticate))
     })
-    .bind(settings.bind)?
+    .bind("127.0.0.1:8081")?
     .run()
     .await?;
     Ok(())

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod bind;
+mod builder;
+mod first_account;
 mod library;
 mod metrics;
 mod parts;
@@ -10,7 +12,7 @@ mod signals;
 mod systemd;
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use zeroize::Zeroizing;
 
 pub use accounts::{AccountError, Accounts, NewAccount};
 pub use bind::bind;
+pub use builder::Builder;
 pub use parts::{
     KEY_FILE, StartError, key_file_lost, key_ring, mail_templates, open_database, system_clock, transport,
 };
@@ -48,9 +51,9 @@ use crate::jobs::{
 };
 use crate::mail::{MailTemplates, Transport};
 use crate::server::{Listening, RequestCounts, Server, raise_descriptor_limit};
-use crate::session::{NodeState, SessionError, Sessions, SessionsParts};
-use crate::store::{Database, StoreError, answer_at_start, peppers, users};
-use crate::web::{AddressHeader, Site, SiteParts, TrustedProxies, authenticate, configure};
+use crate::session::{NodeState, Sessions, SessionsParts};
+use crate::store::{Database, StoreError, answer_at_start, peppers};
+use crate::web::{AddressHeader, Choices, Site, SiteParts, TrustedProxies, authenticate, configure};
 
 /// How long the database may take to be closed after the last request.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,6 +74,16 @@ pub struct Application {
     metrics: Option<Arc<MetricsServer>>,
     connections_per_address: usize,
     drain_time: Duration,
+}
+
+/// What an application is started with.
+struct Start<'a> {
+    settings: &'a Settings,
+    public_url: PublicUrl,
+    clock: Arc<dyn Clock>,
+    transport: Arc<dyn Transport>,
+    key_file: PathBuf,
+    choices: Choices,
 }
 
 impl Application {
@@ -112,17 +125,24 @@ impl Application {
         clock: Arc<dyn Clock>,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
+        let key_file = PathBuf::from(KEY_FILE);
+        Self::start(Start { settings, public_url, clock, transport, key_file, choices: Choices::default() })
+    }
+
+    fn start(start: Start<'_>) -> Result<Self, StartError> {
+        let Start { settings, public_url, clock, transport, key_file, choices } = start;
         let mail_templates = mail_templates(settings)?;
         let metrics = settings.metrics_bind.map(bind_metrics).transpose()?;
         // A database that this program must not touch is noticed before a key file is made.
         Database::refuse_unusable(&settings.database)?;
-        let keys = keys_that_fit(settings, Path::new(KEY_FILE))?;
+        let keys = keys_that_fit(settings, &key_file)?;
         let (database, _) = open_database(settings)?;
         let settings = settings.clone();
         let place = settings.database.shown();
         let mail = (transport, mail_templates);
         answer_at_start(&place, move || {
-            let mut application = Self::assemble(&settings, public_url, Arc::clone(&clock), mail, &keys, database)?;
+            let mut application =
+                Self::assemble(&settings, public_url, Arc::clone(&clock), mail, &keys, (database, choices))?;
             if let Some(listener) = metrics {
                 application.start_metrics(listener, clock)?;
             }
@@ -137,7 +157,7 @@ impl Application {
         clock: Arc<dyn Clock>,
         (transport, mail_templates): (Arc<dyn Transport>, MailTemplates),
         keys: &KeyRing,
-        database: Database,
+        (database, choices): (Database, Choices),
     ) -> Result<Self, StartError> {
         let key_state = KeyState::new(keys);
         let node = NodeState::new(key_state.clone(), &settings.lifetimes);
@@ -195,6 +215,7 @@ impl Application {
             static_dir: settings.static_dir.clone(),
             debug_auth: settings.debug_auth,
             log_requests: settings.log_requests,
+            choices,
         })?;
         Ok(Self {
             site: web::Data::new(site),
@@ -228,7 +249,12 @@ impl Application {
     }
 
     /// Adds Perennial's pages to an application; wrap it in [`authenticate`] as well.
+    ///
+    /// The first route that fits a request answers it: what the application registers before takes the place of a page of
+    /// Perennial's. An answer to what is not there is the application's own, if it has one. What runs beside the requests
+    /// lives as long as the application that was configured.
     pub fn configure(&self, config: &mut ServiceConfig) {
+        config.app_data(self.clone());
         configure(config, self.site.clone());
     }
 
@@ -305,45 +331,11 @@ impl Application {
         self.outbox.deliver_due()
     }
 
-    /// Tells whether anybody has an account yet.
-    ///
-    /// # Errors
-    /// If the database cannot read.
-    pub async fn has_accounts(&self) -> Result<bool, SessionError> {
-        self.site.sessions.has_accounts().await
-    }
-
-    /// Returns where the first account is made; nothing once there is one.
-    ///
-    /// The first account is an administrator's. Where the public URL is not this machine, it takes a one-time link, so that
-    /// no stranger is faster: show it to whoever runs the site and to nobody else. It is the same on every process and
-    /// after every start, until it is used.
-    ///
-    /// # Errors
-    /// If the database cannot read, or this process lacks the key that signs.
-    pub async fn first_account_url(&self) -> Result<Option<String>, SessionError> {
-        let anybody = self.has_accounts().await?;
-        if anybody { Ok(None) } else { self.link_to_register().map(Some) }
-    }
-
-    fn link_to_register(&self) -> Result<String, SessionError> {
-        let url = format!("{}/register", self.site.public_url);
-        Ok(match &self.site.first_account {
-            Some(tokens) => format!("{url}?first={}", *tokens.token()?),
-            None => url,
-        })
-    }
-
-    /// Logs where the first account is made, as long as there is none: it is how whoever runs an application that embeds
-    /// Perennial learns it.
-    fn log_first_account(&self) -> Result<(), StartError> {
-        if self.site.registration_open && !self.site.sessions.database().read_blocking(users::any)? {
-            match self.link_to_register() {
-                Ok(url) => tracing::info!("no account yet: create the first one, the administrator's, at {url}"),
-                Err(error) => tracing::warn!(%error, "no account yet, and no link to create the first one"),
-            }
-        }
-        Ok(())
+    /// Ends the threads beside the requests, as a test needs it that starts another process in the place of this one.
+    #[cfg(feature = "internals")]
+    #[doc(hidden)]
+    pub fn stop(&self) {
+        self.stop_workers();
     }
 
     /// Ends the threads beside the requests, all at once: where a server hangs, each of them waits for it.

@@ -8,12 +8,13 @@
 //! # In an application of your own
 //!
 //! Build an [`Application`], let it add its pages, wrap everything in [`authenticate`], and ask for a [`CurrentUser`] where
-//! one is needed. The folder `examples` has the same with forms and a test.
+//! one is needed. The folder `examples` has the same with forms and a test, and `docs/library.md` says what an application
+//! chooses and how this compares with other crates.
 //!
 //! ```no_run
 //! use actix_web::middleware::from_fn;
 //! use actix_web::{App, HttpServer, web};
-//! use perennial::{Application, CurrentUser, Settings, authenticate};
+//! use perennial::{Application, CurrentUser, authenticate};
 //!
 //! async fn hello(user: CurrentUser) -> String {
 //!     format!("Hello {}", user.user().full_name)
@@ -21,22 +22,22 @@
 //!
 //! #[actix_web::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let settings = Settings::from_environment()?;
-//!     let perennial = Application::from_settings(&settings)?;
+//!     let perennial = Application::builder().environment("PERENNIAL_").after_sign_in("/").build()?;
 //!     HttpServer::new(move || {
-//!         let perennial = perennial.clone();
 //!         App::new()
 //!             .route("/", web::get().to(hello))
-//!             .configure(move |config| perennial.configure(config))
+//!             .configure(|config| perennial.configure(config))
 //!             .wrap(from_fn(authenticate))
 //!     })
-//!     .bind(settings.bind)?
+//!     .bind("127.0.0.1:8080")?
 //!     .run()
 //!     .await?;
 //!     Ok(())
 //! }
 //! ```
 //!
+//! - [`Builder`] takes every setting of the program, in code or from the environment, and what only an application
+//!   chooses. The features `sqlite`, `postgres` and `smtp` are what a library without the program is built from.
 //! - [`CurrentUser`] sends whoever is not signed in to `/login` and back; [`MaybeUser`] is for pages that everybody sees.
 //!   [`CurrentUser::confirm`] asks the database once more, right before something that must not be done in the name of
 //!   somebody who has been signed out meanwhile.
@@ -54,10 +55,11 @@
 //!   ten minutes, encrypted, and sent by its user after the next one; a field whose name contains `password` never is.
 //! - The first route that fits a request answers it: what is registered before [`Application::configure`] takes the
 //!   place of a page of Perennial's, `/` for instance.
-//! - [`authenticate`] sets the security headers of every answer, yours and those of other middleware included. A
-//!   `Content-Security-Policy`, a `Referrer-Policy` or a `Cache-Control` that your handler sets itself stays as it is;
-//!   without one, only Perennial's own style is allowed and nothing is cached. It refuses a request that changes something
-//!   and comes from another origin than the public URL, and gives an error without a page one of Perennial's.
+//! - [`authenticate`] sets the security headers of every answer, yours and those of other middleware included. What your
+//!   handler says itself stays as it is; what it leaves out is said strictly: only Perennial's own style is allowed, and
+//!   nothing is kept but what has an `ETag` or `Last-Modified`, which the browser asks for each time. It refuses a request
+//!   that changes something and comes from another origin than the public URL, or one that [`Builder::allow_origin`]
+//!   names. An error without a body gets a page of Perennial's; yours, and your `default_service`, stay.
 //! - In tests, the module `testing` (behind the feature of that name) has a browser, a clock that is set by hand and the mail.
 //!
 //! # The floors
@@ -197,7 +199,9 @@ pub mod cli;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use app::{AccountError, Accounts, Application, NewAccount, SessionInfo, StartError, StopSignals, UserSessions};
+pub use app::{
+    AccountError, Accounts, Application, Builder, NewAccount, SessionInfo, StartError, StopSignals, UserSessions,
+};
 pub use config::{
     Arguments, ClientAddressHeader, DatabaseUrl, DeviceBinding, LogFormat, Registration, SettingError, Settings,
 };
@@ -213,6 +217,7 @@ pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, Outgoi
 pub use server::Listening;
 pub use session::{Identity, SessionError};
 pub use web::{
-    ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, MaybeUser,
-    NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError, authenticate,
+    ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, Frame,
+    MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError,
+    authenticate,
 };

@@ -82,12 +82,20 @@ struct Layout<'a> {
     site_name: &'a str,
     stylesheet: &'a str,
     icon: &'a str,
+    logo: &'a str,
+    frame: Option<Around<'a>>,
     nav: Option<Nav<'a>>,
     notice: Option<Banner<'a>>,
     ends_soon: Option<&'a DisplayTime>,
     curtain: Option<Curtain<'a>>,
     theft: Option<TheftWarning<'a>>,
     here: &'a str,
+}
+
+struct Around<'a> {
+    head: &'a str,
+    before: &'a str,
+    after: &'a str,
 }
 
 struct Curtain<'a> {
@@ -233,6 +241,8 @@ fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address:
         site_name: "Perennial",
         stylesheet: &ready.page.stylesheet,
         icon: &ready.page.icon,
+        logo: &ready.page.icon,
+        frame: None,
         nav: Some(nav),
         notice: None,
         ends_soon: None,

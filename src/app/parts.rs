@@ -1,9 +1,9 @@
 //! What the composition root puts together, each made from the settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::Settings;
+use crate::config::{SettingError, Settings};
 use crate::crypto::{KeyFileError, KeyFileState, KeyRing, RandomError, inspect_key_file, read_or_make_key_file};
 use crate::domain::clock::{Clock, SystemClock};
 use crate::domain::key_id::KeyId;
@@ -24,6 +24,14 @@ pub const KEY_FILE: &str = "perennial.key";
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A setting makes no sense.
+    #[error("{prefix}{error}")]
+    Setting {
+        /// What the application puts before the names of environment variables.
+        prefix: String,
+        /// Which setting, and what it takes.
+        error: SettingError,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; stop what listens there, or set {setting} to another address")]
     Bind {
@@ -39,12 +47,15 @@ pub enum StartError {
     Key(#[from] KeyFileError),
     /// The key file is gone, and sign-ins are not.
     #[error(
-        "{KEY_FILE} is missing, and the sign-ins here are signed with the key {key}: restore the file, or set the \
-         JWT_SECRET_KEY that was set before; or give those sign-ins up with perennial secret drop {key}"
+        "{} is missing, and the sign-ins here are signed with the key {key}: restore the file, or set the \
+         JWT_SECRET_KEY that was set before; or give those sign-ins up with perennial secret drop {key}",
+        file.display()
     )]
     KeyFileLost {
         /// The key that signs.
         key: KeyId,
+        /// The file.
+        file: PathBuf,
     },
     /// With these keys, it would sign people out.
     #[error(transparent)]
@@ -83,7 +94,7 @@ impl From<JoinError> for StartError {
 pub(super) fn keys_that_fit(settings: &Settings, file: &Path) -> Result<KeyRing, StartError> {
     let there = Database::inspect_nodes(&settings.database)?;
     if let Some(key) = there.as_ref().and_then(|there| key_file_lost(settings, file, there)) {
-        return Err(StartError::KeyFileLost { key });
+        return Err(StartError::KeyFileLost { key, file: file.to_owned() });
     }
     let keys = key_ring(settings, file)?;
     if let Some(there) = there {

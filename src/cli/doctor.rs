@@ -89,7 +89,7 @@ fn say_warnings(settings: Option<&Settings>, of_files: &[String]) -> Result<(), 
 fn keys(settings: &Settings, there: Option<&Overview>) -> Finding {
     let file = Path::new(KEY_FILE);
     if let Some(key) = there.and_then(|there| key_file_lost(settings, file, there)) {
-        return Finding::Bad(StartError::KeyFileLost { key }.to_string());
+        return Finding::Bad(StartError::KeyFileLost { key, file: file.to_owned() }.to_string());
     }
     if settings.secret_keys.is_none() {
         if file.is_dir() {

@@ -12,17 +12,12 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 use super::server::TestServer;
-use crate::app::Application;
-use crate::config::{Arguments, Settings};
-use crate::domain::clock::{Clock, ManualClock};
-use crate::domain::public_url::PublicUrl;
+use crate::app::{Application, Builder};
+use crate::domain::clock::ManualClock;
 use crate::mail::{Email, Memory, Outbox};
 
 /// When every test begins: later than the machine's own clock, which the triggers of the database go by.
 pub const START: OffsetDateTime = datetime!(2060-03-01 09:00 UTC);
-
-/// The port of the public URL; nobody listens on it.
-const PORT: u16 = 8080;
 
 /// A secret that is long enough.
 const KEY: &str = "a key for tests alone that has 32 bytes or more";
@@ -45,29 +40,24 @@ impl TestSite {
     /// # Panics
     /// If there is no room for a database.
     pub fn start() -> Self {
-        Self::with(|_| {})
+        Self::with(|builder| builder)
     }
 
-    /// Starts with settings changed by `change`.
+    /// Starts with what `choose` adds to the builder: the function that an application has for its own settings, say.
     ///
     /// # Panics
-    /// If there is no room for a database, or nothing can be started with these settings.
-    pub fn with(change: impl FnOnce(&mut Settings)) -> Self {
+    /// If there is no room for a database, or nothing can be started with these choices.
+    pub fn with(choose: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = Arguments {
-            database_url: Some(format!("sqlite://{}", folder.path().join("perennial.db").display())),
-            jwt_secret_key: Some(KEY.to_owned()),
-            bcrypt_cost: Some("4".to_owned()),
-            ..Arguments::default()
-        };
-        let mut settings = arguments.settings().unwrap();
-        change(&mut settings);
+        let builder = Application::builder().settings(|set| {
+            set.database_url = Some(format!("sqlite://{}", folder.path().join("perennial.db").display()));
+            set.jwt_secret_key = Some(KEY.to_owned());
+            set.bcrypt_cost = Some("4".to_owned());
+        });
         let clock = Arc::new(ManualClock::at(START));
-        let time: Arc<dyn Clock> = clock.clone();
-        let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(PORT));
         let (transport, outbox) = Memory::new();
-        let perennial = Application::build_with_transport(&settings, public_url, time, Arc::new(transport));
-        Self { perennial: perennial.unwrap(), clock, outbox, _folder: folder }
+        let perennial = choose(builder).clock(clock.clone()).transport(transport).build().unwrap();
+        Self { perennial, clock, outbox, _folder: folder }
     }
 
     /// Returns what the application under test mounts.

@@ -4,6 +4,7 @@ mod admin;
 mod admin_notice;
 mod api;
 mod assets;
+mod choices;
 mod cookies;
 mod device_session;
 mod error;
@@ -34,10 +35,12 @@ mod trusted_proxies;
 pub use api::ApiUser;
 #[cfg(feature = "internals")]
 pub use api::problem::ProblemKind;
+pub use choices::{Choices, Frame};
 pub(crate) use device_session::begins_browsers_own;
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser, NamedRole, RecentUser, RequireRole, SessionLife, Visitor};
 pub use forms::{Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, SubmittedForm};
+pub(crate) use local_path::LocalPath;
 pub use middleware::{Require, authenticate};
 pub(crate) use plain_answer::plain_answer;
 #[cfg(feature = "internals")]

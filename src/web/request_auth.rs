@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderMap, HeaderValue};
@@ -192,6 +192,16 @@ impl FromRequest for RequestAuth {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let auth = request.extensions().get::<Self>().cloned();
-        ready(auth.ok_or_else(|| WebError::Internal("wrap the application in perennial::authenticate".into())))
+        ready(auth.ok_or_else(|| {
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                tracing::error!(
+                    path = request.match_pattern(),
+                    "a handler asks who is signed in, and perennial::authenticate has not seen the request: wrap the App \
+                     itself, by .wrap(from_fn(perennial::authenticate)), and not a scope beside the handler"
+                );
+            });
+            WebError::Internal("wrap the application in perennial::authenticate".into())
+        }))
     }
 }

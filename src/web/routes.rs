@@ -177,7 +177,8 @@ pub(crate) fn number_of_route(request: &HttpRequest) -> Option<usize> {
     request.match_name()?.strip_prefix(NAME)?.parse().ok()
 }
 
-/// Adds every route to an application, with a page for what is not there.
+/// Adds every route to an application. What is not there is the application's to say; where it says nothing, the middleware
+/// makes a page of it.
 pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
     let folder = site.static_dir.clone();
     // This runs once for each worker, and gives it a copy.
@@ -201,22 +202,30 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
                 .method_guard(guard::fn_guard(|context| matches!(context.head().method, Method::GET | Method::HEAD))),
         );
     }
-    config.default_service(web::to(not_found));
+    // Nothing but a slash at the end is too much.
+    config.service(web::resource("/{page:.+}/").guard(guard::fn_guard(leads_to_page)).to(without_slash));
 }
 
 async fn method_not_allowed(methods: &'static str) -> Result<&'static str, WebError> {
     Err(WebError::MethodNotAllowed(methods))
 }
 
-/// Answers a request that no route fits: where only a slash at the end is too much, by the way to the page.
-///
-/// The way is a row of the table, and so never another site's, whatever was asked for.
-async fn not_found(request: HttpRequest) -> Result<HttpResponse, WebError> {
-    let wanted = request.path().trim_end_matches('/');
+/// Returns the page that a path with a slash too many is meant for: a row of the table, and so never another site's, whatever
+/// was asked for.
+fn page_without_slash(method: &Method, path: &str) -> Option<&'static Route> {
+    let wanted = path.trim_end_matches('/');
     // A program that is led elsewhere may leave its token behind.
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !is_api(wanted);
-    let page = ROUTES.iter().find(|route| reads && route.path == wanted && route.methods.starts_with("GET"));
-    let page = page.filter(|_| request.path() != wanted).ok_or(WebError::NotFound)?;
+    let reads = matches!(*method, Method::GET | Method::HEAD) && !is_api(wanted);
+    ROUTES.iter().find(|route| reads && path != wanted && route.path == wanted && route.methods.starts_with("GET"))
+}
+
+fn leads_to_page(context: &guard::GuardContext<'_>) -> bool {
+    page_without_slash(&context.head().method, context.head().uri.path()).is_some()
+}
+
+/// Leads on to the page that was meant.
+async fn without_slash(request: HttpRequest) -> Result<HttpResponse, WebError> {
+    let page = page_without_slash(request.method(), request.path()).ok_or(WebError::NotFound)?;
     let query = request.query_string();
     let location = if query.is_empty() { page.path.to_owned() } else { format!("{}?{query}", page.path) };
     Ok(HttpResponse::PermanentRedirect().insert_header((LOCATION, location)).finish())

@@ -1,13 +1,14 @@
 //! What every handler needs, made once by the composition root.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 
 use actix_web::http::header::{HeaderMap, HeaderValue, REFERER};
 use actix_web::{HttpRequest, web};
 
 use super::assets::Assets;
+use super::choices::Choices;
 use super::cookies::CookieJar;
 use super::error::WebError;
 use super::faults::Faults;
@@ -54,6 +55,8 @@ pub struct SiteParts {
     pub debug_auth: bool,
     /// Whether each request is logged.
     pub log_requests: bool,
+    /// What the application around it chooses.
+    pub choices: Choices,
 }
 
 /// The state of the web floor.
@@ -81,6 +84,7 @@ pub struct Site {
     pub(crate) static_dir: Option<StaticFolder>,
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,
+    pub(crate) choices: Choices,
     pub(crate) faults: Faults,
     pub(crate) request_ids: RequestIds,
     draining: Arc<AtomicBool>,
@@ -115,6 +119,7 @@ impl Site {
             static_dir,
             debug_auth: parts.debug_auth,
             log_requests: parts.log_requests,
+            choices: parts.choices,
             faults: Faults::default(),
             request_ids: RequestIds::new().map_err(std::io::Error::other)?,
             draining: Arc::default(),
@@ -127,7 +132,21 @@ impl Site {
     /// If Perennial is not configured in the application.
     pub(crate) fn of(request: &HttpRequest) -> Result<web::Data<Self>, WebError> {
         let site = request.app_data::<web::Data<Self>>().cloned();
-        site.ok_or_else(|| WebError::Internal("configure the application with perennial's routes".into()))
+        site.ok_or_else(|| {
+            static SAID: Once = Once::new();
+            SAID.call_once(|| {
+                tracing::error!(
+                    "every request fails: the application is wrapped in perennial::authenticate and has no Perennial; call \
+                     App::configure with Application::configure on the same App, not on a scope of it"
+                );
+            });
+            WebError::Internal("configure the application with perennial's routes".into())
+        })
+    }
+
+    /// Returns where a sign-in leads: to the page that it was on the way to, or to where the application wants it.
+    pub(crate) fn after_sign_in<'a>(&'a self, next: Option<&'a LocalPath>) -> &'a str {
+        next.or(self.choices.after_sign_in.as_ref()).map_or("/dashboard", LocalPath::as_str)
     }
 
     /// Returns the token that forms carry on the pages of a session; empty where this process has just lost the key that

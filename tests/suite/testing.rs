@@ -5,7 +5,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse};
 use perennial::testing::{Allowed, TestServer, TestSite, check};
-use perennial::{CurrentUser, RecentUser, Settings, assert_access, assert_requires_sign_in, authenticate};
+use perennial::{CurrentUser, RecentUser, assert_access, assert_requires_sign_in, authenticate};
 use time::Duration;
 
 async fn notes(user: CurrentUser) -> String {
@@ -75,7 +75,7 @@ async fn an_account_without_a_password_takes_none() {
 
 #[actix_web::test]
 async fn redirects_are_followed_to_the_page() {
-    let site = TestSite::with(|settings: &mut Settings| settings.site_name = "Gardens".to_owned());
+    let site = TestSite::with(|builder| builder.settings(|set| set.site_name = Some("Gardens".to_owned())));
     let app = serve(&site).await;
     let stranger = app.browser().open("/moved").await;
     assert!(stranger.status == StatusCode::OK && stranger.says("Gardens"), "{}", stranger.body());

@@ -34,7 +34,15 @@ impl Arrived {
     }
 }
 
-/// Tells whether a request belongs to nobody: a cache must never hold a cookie, and a probe has none.
+/// Tells whether a path is that of a file of Perennial's, which belongs to nobody: a cache must never hold a cookie.
+///
+/// Below `/static` there may be handlers of an application's too, which know their user.
+pub(crate) fn is_own_file(site: &Site, path: &str) -> bool {
+    let name = path.strip_prefix("/static/");
+    name.is_some_and(|name| site.static_dir.is_some() || site.assets.find(name).is_some())
+}
+
+/// Tells whether a path is one that probes and caches know, so that no answer there sets a cookie.
 pub(crate) fn is_for_nobody(path: &str) -> bool {
     path.starts_with("/static/")
         || matches!(path, "/healthz" | "/readyz" | "/favicon.ico" | "/apple-touch-icon.png" | "/robots.txt")

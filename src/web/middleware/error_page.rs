@@ -1,6 +1,6 @@
 //! An error becomes a page: what happened, and what to do next; never how it happened inside.
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -41,7 +41,7 @@ pub(crate) fn complete(
     response: HttpResponse,
 ) -> HttpResponse {
     let status = response.status();
-    if response.headers().contains_key(CONTENT_TYPE) {
+    if response.headers().contains_key(CONTENT_TYPE) || has_body(&response) {
         return response;
     }
     let reference = status.is_server_error().then(|| log(site, id, request, &response));
@@ -93,6 +93,11 @@ fn in_json(words: &Words, reference: Option<&str>, response: HttpResponse) -> Ht
     let mut response = response.map_body(|_, _| BoxBody::new(told.to_string()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+/// Tells whether a handler wrote something, with or without saying of what kind it is.
+fn has_body(response: &HttpResponse) -> bool {
+    !matches!(response.body().size(), BodySize::None | BodySize::Sized(0))
 }
 
 /// Logs a failure once, here, under a reference that the page shows; one that lasts has the same one on every page.

@@ -19,7 +19,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use tracing::Instrument;
 
-use self::authenticate::{Arrived, finish, is_for_nobody, owes_something, recognize};
+use self::authenticate::{Arrived, finish, is_for_nobody, is_own_file, owes_something, recognize};
 use self::request_log::RequestLine;
 use super::api::complete as api;
 use super::api::path::is_api;
@@ -80,12 +80,15 @@ async fn handle(
     if is_browsers_own(request.method(), request.path()) {
         return Box::pin(of_browser(&site, id, request, next)).await;
     }
-    if !same_origin::allows(request.method(), request.headers(), &site.origin) {
+    if !same_origin::allows(request.method(), request.headers(), &site.origin, &site.choices.origins) {
         return Ok(answer(&site, id, request.error_response(WebError::CrossSite)));
     }
-    if is_for_nobody(request.path()) {
+    if is_own_file(&site, request.path()) {
         let response = next.call(request).await?.map_into_boxed_body();
         return Ok(answer(&site, id, response));
+    }
+    if is_for_nobody(request.path()) {
+        return Box::pin(handle_without_cookies(site, id, request, next)).await;
     }
     if let Err(error) = site.sessions.node().keys().require() {
         // It can open nothing that the others signed, and must not say that anybody is signed out.
@@ -125,6 +128,23 @@ async fn handle(
         }
         Err(error) => Err(Box::pin(complete_error(&site, id, arrived, sent, error)).await),
     }
+}
+
+/// Answers at a path that probes and caches know: no cookie is set there, so nothing is renewed. A handler of the
+/// application's own may still ask who is signed in.
+async fn handle_without_cookies(
+    site: web::Data<Site>,
+    id: RequestId,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if recognize(&site, &request).is_none() && authenticate::authenticate(&site, &request).await.is_err() {
+        // It answers while the database is away, too.
+        let address = address(request.request(), &site.trusted_proxies);
+        let auth = RequestAuth::new(site.clone(), site.sessions.now(), address, Authenticated::default(), None);
+        request.extensions_mut().insert(auth);
+    }
+    Ok(answer(&site, id, next.call(request).await?.map_into_boxed_body()))
 }
 
 /// Answers a request to the API: no cookie is looked at, so none has to be renewed, and none can be abused by another site.

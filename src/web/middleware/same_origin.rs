@@ -12,8 +12,15 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 ///
 /// A WebSocket is opened by a `GET`, with the cookies of whoever visits the page that opens it, and no browser asks for
 /// leave across origins (RFC 6455 section 10.2): it passes from where a form does.
-pub(crate) fn allows(method: &Method, headers: &HeaderMap, origin: &HeaderValue) -> bool {
+///
+/// What comes from one of `others` passes too: whoever runs the site trusts it as its own pages, and the form's token is
+/// asked for all the same.
+pub(crate) fn allows(method: &Method, headers: &HeaderMap, origin: &HeaderValue, others: &[HeaderValue]) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE) && !opens_websocket(headers) {
+        return true;
+    }
+    let mut origins = headers.get_all(ORIGIN).peekable();
+    if !others.is_empty() && origins.peek().is_some() && origins.all(|from| others.contains(from)) {
         return true;
     }
     headers.get_all(SEC_FETCH_SITE).all(|site| site == "same-origin" || site == "none")
@@ -39,7 +46,7 @@ mod tests {
         for (name, value) in pairs {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
-        allows(method, &headers, &HeaderValue::from_static("https://example.org"))
+        allows(method, &headers, &HeaderValue::from_static("https://example.org"), &[])
     }
 
     fn post(pairs: &[(&'static str, &str)]) -> bool {

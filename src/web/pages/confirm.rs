@@ -46,7 +46,7 @@ pub(crate) async fn get(
     let (next, round) = query.map(|query| (query.next.clone(), query.round)).unwrap_or_default();
     let (next, round) = (next.and_then(|next| LocalPath::parse(&next)), round.unwrap_or(0));
     if auth.identity().is_some() {
-        return Ok(see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str)));
+        return Ok(see_other(site.after_sign_in(next.as_ref())));
     }
     let sign_in = LocalPath::on_the_way("/login", next.as_ref());
     if auth.authenticated().unproven.is_none() || round >= ROUNDS {

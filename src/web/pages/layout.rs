@@ -1,5 +1,8 @@
 //! What every page has around it.
 
+use std::fmt;
+
+use askama::filters::HtmlSafe;
 use time::Duration;
 
 use super::theft_warning::TheftWarning;
@@ -7,6 +10,8 @@ use crate::display::time::DisplayTime;
 use crate::domain::session::SHARED_IDLE;
 use crate::domain::user::Role;
 use crate::session::Identity;
+use crate::web::choices::Frame;
+use crate::web::local_path::LocalPath;
 use crate::web::notice::Notice;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
@@ -22,6 +27,10 @@ pub(crate) struct Layout<'a> {
     pub(crate) site_name: &'a str,
     pub(crate) stylesheet: &'a str,
     pub(crate) icon: &'a str,
+    /// The image beside the name of the site.
+    pub(crate) logo: &'a str,
+    /// What an application has around the page, in the place of the header.
+    pub(crate) frame: Option<Around>,
     pub(crate) nav: Option<Nav<'a>>,
     pub(crate) notice: Option<Banner>,
     pub(crate) ends_soon: Option<DisplayTime>,
@@ -30,6 +39,30 @@ pub(crate) struct Layout<'a> {
     /// Where a button of the frame leads back to: this page.
     pub(crate) here: String,
 }
+
+/// What an application has around the page, written out as it is.
+pub(crate) struct Around {
+    pub(crate) head: Markup,
+    pub(crate) before: Markup,
+    pub(crate) after: Markup,
+}
+
+impl From<Frame> for Around {
+    fn from(frame: Frame) -> Self {
+        Self { head: Markup(frame.head), before: Markup(frame.before), after: Markup(frame.after) }
+    }
+}
+
+/// HTML of the application's, which is trusted as its own pages are.
+pub(crate) struct Markup(String);
+
+impl fmt::Display for Markup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Markup {}
 
 /// What covers a private page that is still open when its sign-in is over.
 pub(crate) struct Curtain<'a> {
@@ -101,6 +134,12 @@ impl<'a> Layout<'a> {
             site_name: &site.site_name,
             stylesheet: site.assets.stylesheet(),
             icon: site.assets.icon(),
+            logo: site.choices.logo.as_ref().map_or(site.assets.icon(), LocalPath::as_str),
+            frame: site
+                .choices
+                .frame
+                .as_ref()
+                .map(|frame| Around::from(frame(identity.map(|identity| identity.user())))),
             nav,
             notice: auth.and_then(RequestAuth::notice).map(Banner::new),
             ends_soon,

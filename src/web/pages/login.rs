@@ -88,7 +88,7 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, WebError> {
     let next = query.and_then(|query| LocalPath::parse(query.next.as_deref()?));
     if auth.identity().is_some() {
-        return Ok(see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str)));
+        return Ok(see_other(site.after_sign_in(next.as_ref())));
     }
     let (own, shown) = (auth.form().and_then(|form| form.ended), auth.authenticated().ended);
     let ended = match own {
@@ -117,7 +117,7 @@ pub(crate) async fn post(
 ) -> Result<HttpResponse, WebError> {
     // Two tabs showed the form and the other one was faster: nobody is signed in here.
     if let Some(identity) = auth.identity() {
-        return Ok(switch_account::answer(&request, payload, identity.user()).await);
+        return Ok(switch_account::answer(&site, &request, payload, identity.user()).await);
     }
     let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
     let password = Password::entered(form.take("password"));
@@ -154,7 +154,7 @@ pub(crate) async fn post(
     };
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn { tokens, weakness } => {
-            let next = next.as_ref().map_or("/dashboard", LocalPath::as_str);
+            let next = site.after_sign_in(next.as_ref());
             let response = throttle::remember(&site, device, see_other(next));
             Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(response))
         }

@@ -59,7 +59,7 @@ pub(crate) async fn get(
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
     if auth.identity().is_some() {
-        return Ok(see_other("/dashboard"));
+        return Ok(see_other(site.after_sign_in(None)));
     }
     refuse_closed(&site)?;
     let first = query.and_then(|query| query.into_inner().first).unwrap_or_default();
@@ -82,7 +82,7 @@ pub(crate) async fn post(
     ClientInfo(client): ClientInfo,
 ) -> Result<HttpResponse, WebError> {
     if let Some(identity) = auth.identity() {
-        return Ok(switch_account::answer(&request, payload, identity.user()).await);
+        return Ok(switch_account::answer(&site, &request, payload, identity.user()).await);
     }
     refuse_closed(&site)?;
     let mut form = SubmittedForm::read(&request, payload, &auth, &site).await?;
@@ -116,7 +116,7 @@ pub(crate) async fn post(
     }
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => {
-            let response = throttle::remember(&site, device, see_other("/dashboard"));
+            let response = throttle::remember(&site, device, see_other(site.after_sign_in(None)));
             Ok(AuthChange::SignedIn(tokens, None).attach(response))
         }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),

@@ -145,6 +145,8 @@ fn frame(part: &'static str, change: impl FnOnce(&mut Layout<'static>)) -> Frame
         site_name: "Perennial",
         stylesheet: "",
         icon: "../static/icons/icon.svg",
+        logo: "../static/icons/icon.svg",
+        frame: None,
         nav: Some(Nav { full_name: "Ada Lovelace", form_token: "", current: "devices", is_admin: false }),
         notice: None,
         ends_soon: None,

@@ -47,7 +47,7 @@ pub(crate) async fn get(
         layout: Layout::new(&site, Some(&auth), "switch-account"),
         full_name: &user.user().full_name,
         email: &user.user().email,
-        next: next.as_ref().map_or("/dashboard", LocalPath::as_str),
+        next: site.after_sign_in(next.as_ref()),
     };
     render(StatusCode::OK, &page)
 }
@@ -56,8 +56,8 @@ pub(crate) async fn get(
 /// the form leads, and whoever meant somebody else is asked.
 ///
 /// A form that cannot be read names nobody.
-pub(crate) async fn answer(request: &HttpRequest, payload: web::Payload, user: &User) -> HttpResponse {
-    let Ok(form) = UnverifiedForm::read(request, payload).await else { return see_other("/dashboard") };
+pub(crate) async fn answer(site: &Site, request: &HttpRequest, payload: web::Payload, user: &User) -> HttpResponse {
+    let Ok(form) = UnverifiedForm::read(request, payload).await else { return see_other(site.after_sign_in(None)) };
     let (typed, next) = (form.get("email"), LocalPath::parse(form.get("next")));
     let meant_somebody_else = match typed.parse::<Email>() {
         Ok(typed) => typed.as_str() != &*user.email.to_ascii_lowercase(),
@@ -66,6 +66,6 @@ pub(crate) async fn answer(request: &HttpRequest, payload: web::Payload, user: &
     if meant_somebody_else {
         see_other(&LocalPath::on_the_way(PATH, next.as_ref()))
     } else {
-        see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str))
+        see_other(site.after_sign_in(next.as_ref()))
     }
 }

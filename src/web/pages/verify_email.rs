@@ -103,7 +103,7 @@ pub(crate) async fn post(
 }
 
 fn signed_in(site: &Site, by: &Confirming, tokens: IssuedTokens) -> HttpResponse {
-    let mut response = without_referrer(throttle::remember(site, by.device, see_other("/dashboard")));
+    let mut response = without_referrer(throttle::remember(site, by.device, see_other(site.after_sign_in(None))));
     site.jar.clear_password_reset(response.headers_mut());
     AuthChange::SignedIn(tokens, Some(Notice::EmailConfirmed)).attach(response)
 }

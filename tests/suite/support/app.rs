@@ -12,7 +12,7 @@ use perennial::domain::clock::{Clock, ManualClock};
 use perennial::jobs::Retention;
 use perennial::mail::{Email, Memory, Outbox};
 use perennial::testing::{START, Serve, TestServer};
-use perennial::{Application, Arguments, PublicUrl};
+use perennial::{Application, Arguments, Builder};
 use tempfile::TempDir;
 use time::Duration;
 
@@ -25,12 +25,16 @@ pub const KEY: &str = "a key of the test suite with 32 bytes or more";
 /// More routes for an application, as one that embeds Perennial has them.
 type MoreRoutes = Rc<dyn Fn(&mut ServiceConfig)>;
 
+/// What an application that embeds Perennial chooses.
+pub type Choose = fn(Builder) -> Builder;
+
 /// One process: an application on a database.
 pub struct TestApp {
     pub clock: Arc<ManualClock>,
     folder: Rc<TempDir>,
     arguments: Arguments,
     more: MoreRoutes,
+    choose: Choose,
     application: Application,
     outbox: Outbox,
     server: TestServer,
@@ -49,6 +53,15 @@ impl TestApp {
 
     /// Starts an application that has more routes than Perennial's.
     pub async fn embedded(change: impl FnOnce(&mut Arguments), more: impl Fn(&mut ServiceConfig) + 'static) -> Self {
+        Self::chosen(change, more, |builder| builder).await
+    }
+
+    /// Starts an application that has more routes than Perennial's, and chooses what `choose` says.
+    pub async fn chosen(
+        change: impl FnOnce(&mut Arguments),
+        more: impl Fn(&mut ServiceConfig) + 'static,
+        choose: Choose,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut arguments = Arguments {
             jwt_secret_key: Some(KEY.to_owned()),
@@ -57,7 +70,7 @@ impl TestApp {
             ..Arguments::default()
         };
         change(&mut arguments);
-        Self::build(Arc::new(ManualClock::at(START)), Rc::new(folder), arguments, Rc::new(more)).await
+        Self::build(Arc::new(ManualClock::at(START)), Rc::new(folder), arguments, Rc::new(more), choose).await
     }
 
     /// Starts another process on the same database, with the same settings and clock.
@@ -69,19 +82,21 @@ impl TestApp {
     pub async fn another_process_with(&self, change: impl FnOnce(&mut Arguments)) -> Self {
         let mut arguments = self.arguments.clone();
         change(&mut arguments);
-        Self::build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more)).await
+        Self::build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more), self.choose)
+            .await
     }
 
     /// Starts another process on the same database, with settings changed by `change`, or says why it does not start.
     pub async fn try_another_process_with(&self, change: impl FnOnce(&mut Arguments)) -> Result<Self, StartError> {
         let mut arguments = self.arguments.clone();
         change(&mut arguments);
-        Self::try_build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more)).await
+        Self::try_build(Arc::clone(&self.clock), Rc::clone(&self.folder), arguments, Rc::clone(&self.more), self.choose)
+            .await
     }
 
     /// Starts another process on the same database that has a clock of its own.
     pub async fn another_process_by(&self, clock: Arc<ManualClock>) -> Self {
-        Self::build(clock, Rc::clone(&self.folder), self.arguments.clone(), Rc::clone(&self.more)).await
+        Self::build(clock, Rc::clone(&self.folder), self.arguments.clone(), Rc::clone(&self.more), self.choose).await
     }
 
     /// Ends this process and starts another on its database.
@@ -91,14 +106,22 @@ impl TestApp {
 
     /// Ends this process and starts another on its database, with settings changed by `change`.
     pub async fn restart_with(self, change: impl FnOnce(&mut Arguments)) -> Self {
-        let Self { clock, folder, mut arguments, more, application, outbox: _, server } = self;
+        let Self { clock, folder, mut arguments, more, choose, application, outbox: _, server } = self;
+        // A browser that was not told yet holds a way to the process, and with it the process.
+        application.stop();
         drop((application, server));
         change(&mut arguments);
-        Self::build(clock, folder, arguments, more).await
+        Self::build(clock, folder, arguments, more, choose).await
     }
 
-    async fn build(clock: Arc<ManualClock>, folder: Rc<TempDir>, arguments: Arguments, more: MoreRoutes) -> Self {
-        Self::try_build(clock, folder, arguments, more).await.unwrap()
+    async fn build(
+        clock: Arc<ManualClock>,
+        folder: Rc<TempDir>,
+        arguments: Arguments,
+        more: MoreRoutes,
+        choose: Choose,
+    ) -> Self {
+        Self::try_build(clock, folder, arguments, more, choose).await.unwrap()
     }
 
     async fn try_build(
@@ -106,19 +129,18 @@ impl TestApp {
         folder: Rc<TempDir>,
         arguments: Arguments,
         more: MoreRoutes,
+        choose: Choose,
     ) -> Result<Self, StartError> {
-        let settings = arguments.settings().unwrap();
-        let public_url = settings.public_url.clone().unwrap_or_else(|| PublicUrl::localhost(8080));
-        let time: Arc<dyn Clock> = clock.clone();
         let (transport, outbox) = Memory::new();
-        let application = Application::build_with_transport(&settings, public_url, time, Arc::new(transport))?;
+        let builder = Application::builder().settings(|all| *all = arguments.clone());
+        let application = choose(builder.clock(clock.clone()).transport(transport)).build()?;
         let (routes, added) = (application.clone(), Rc::clone(&more));
         let app = App::new()
             .configure(move |config| added(config))
             .configure(move |config| routes.configure(config))
             .wrap(from_fn(perennial::authenticate));
         let server = TestServer::start(&application, app).await;
-        Ok(Self { clock, folder, arguments, more, application, outbox, server })
+        Ok(Self { clock, folder, arguments, more, choose, application, outbox, server })
     }
 
     /// Opens a browser with an empty cookie jar.
@@ -152,6 +174,11 @@ impl TestApp {
     /// Returns what answers requests.
     pub fn server(&self) -> &TestServer {
         &self.server
+    }
+
+    /// Returns the settings.
+    pub fn arguments(&self) -> &Arguments {
+        &self.arguments
     }
 
     /// Returns the folder that the database is in.

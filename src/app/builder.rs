@@ -1,0 +1,180 @@
+//! The builder: what an application that embeds Perennial chooses, checked before anything is opened.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderValue;
+
+use super::parts::{KEY_FILE, StartError, system_clock, transport};
+use super::{Application, Start};
+use crate::config::{Arguments, SettingError};
+use crate::domain::clock::Clock;
+use crate::domain::public_url::PublicUrl;
+use crate::domain::user::User;
+use crate::mail::Transport;
+use crate::web::{Choices, Frame, LocalPath};
+
+/// Puts an [`Application`] together; [`Application::builder`] begins one.
+///
+/// Nothing is read, opened or refused before [`Builder::build`]: whatever is wrong is its error, which names the setting. No
+/// environment variable is read unless [`Builder::environment`] says so, and what is set in code goes before it.
+#[must_use]
+pub struct Builder {
+    arguments: Arguments,
+    environment: Option<String>,
+    key_file: PathBuf,
+    after_sign_in: Option<String>,
+    logo: Option<String>,
+    origins: Vec<String>,
+    choices: Choices,
+    transport: Option<Arc<dyn Transport>>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl Application {
+    /// Begins to put one together, for an application around it: with settings in code or from the environment, and with
+    /// what only an application chooses.
+    pub fn builder() -> Builder {
+        Builder {
+            arguments: Arguments::default(),
+            environment: None,
+            key_file: PathBuf::from(KEY_FILE),
+            after_sign_in: None,
+            logo: None,
+            origins: Vec::new(),
+            choices: Choices::default(),
+            transport: None,
+            clock: None,
+        }
+    }
+}
+
+impl Builder {
+    /// Sets settings, each as the text that its environment variable would hold: `|set| set.site_name = Some("Notes".into())`.
+    pub fn settings(mut self, set: impl FnOnce(&mut Arguments)) -> Self {
+        set(&mut self.arguments);
+        self
+    }
+
+    /// Reads the settings that are not set in code from environment variables whose names begin with `prefix`, such as
+    /// `PERENNIAL_`; it may be empty.
+    pub fn environment(mut self, prefix: &str) -> Self {
+        self.environment = Some(prefix.to_owned());
+        self
+    }
+
+    /// Keeps the key in a file of this path, where it is neither set nor the database a server; `perennial.key` in the
+    /// working directory unless this says otherwise. It is made where it is missing.
+    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_file = path.into();
+        self
+    }
+
+    /// Leads whoever signs in to this path of the application, instead of to `/dashboard`, unless they were on their way to
+    /// another page.
+    pub fn after_sign_in(mut self, path: &str) -> Self {
+        self.after_sign_in = Some(path.to_owned());
+        self
+    }
+
+    /// Shows the image at this path of the application beside the name of the site, 32 pixels high.
+    pub fn logo(mut self, path: &str) -> Self {
+        self.logo = Some(path.to_owned());
+        self
+    }
+
+    /// Puts what `frame` returns around each page of Perennial's, for the user of the page if there is one.
+    pub fn frame(mut self, frame: impl Fn(Option<&User>) -> Frame + Send + Sync + 'static) -> Self {
+        self.choices.frame = Some(Arc::new(frame));
+        self
+    }
+
+    /// Lets another origin, such as `https://forms.example.org`, send what changes something; without this only the public
+    /// URL's own pages do. The token of a form is asked for all the same.
+    ///
+    /// It opens no page to scripts of that origin: that takes CORS, which is the application's to answer.
+    pub fn allow_origin(mut self, origin: &str) -> Self {
+        self.origins.push(origin.to_owned());
+        self
+    }
+
+    /// Sends mail by a transport of the application's: by the interface of a provider, or into the
+    /// [`Memory`](crate::Memory) of a test.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Tells time by another clock than the machine's: in a test, by a [`ManualClock`](crate::ManualClock).
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Checks everything, opens the database, reads the keys and starts what runs beside the requests.
+    ///
+    /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`. A database
+    /// that does not answer is waited for up to eight seconds; migrations take as long as they need.
+    ///
+    /// # Errors
+    /// The first setting that makes no sense, by its name; or why there is no database, no key or no way to send mail.
+    pub fn build(self) -> Result<Application, StartError> {
+        let Self {
+            mut arguments,
+            environment,
+            key_file,
+            after_sign_in,
+            logo,
+            origins,
+            mut choices,
+            transport: own,
+            clock,
+        } = self;
+        let prefix = environment.as_deref().unwrap_or_default();
+        let named = |error: SettingError| StartError::Setting { prefix: prefix.to_owned(), error };
+        if let Some(prefix) = &environment {
+            arguments.fill_from_environment(prefix).map_err(named)?;
+        }
+        let settings = arguments.settings().map_err(named)?;
+        choices.after_sign_in = local("Builder::after_sign_in", after_sign_in)?;
+        choices.logo = local("Builder::logo", logo)?;
+        choices.origins = origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?;
+        let public_url = settings.public_url.clone();
+        let public_url = public_url.unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
+        let transport = match own {
+            Some(transport) => transport,
+            None => transport(&settings, &public_url)?,
+        };
+        let clock = clock.unwrap_or_else(system_clock);
+        let application =
+            Application::start(Start { settings: &settings, public_url, clock, transport, key_file, choices })?;
+        application.log_first_account()?;
+        Ok(application)
+    }
+}
+
+/// Says which call of the builder's makes no sense.
+fn refused(name: &'static str, problem: String) -> StartError {
+    StartError::Setting { prefix: String::new(), error: SettingError { name, problem } }
+}
+
+fn local(name: &'static str, text: Option<String>) -> Result<Option<LocalPath>, StartError> {
+    let parsed = text.map(|text| LocalPath::parse(&text).ok_or(text)).transpose();
+    parsed.map_err(|text| refused(name, format!("takes a path of this application, such as /notes, and not {text:?}")))
+}
+
+/// Reads an origin as a browser writes it.
+fn origin(text: &str) -> Result<HeaderValue, StartError> {
+    let name = "Builder::allow_origin";
+    let url: PublicUrl = text
+        .parse()
+        .map_err(|_| refused(name, format!("takes an origin, such as https://forms.example.org, and not {text:?}")))?;
+    HeaderValue::from_str(url.as_str()).map_err(|error| refused(name, error.to_string()))
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Builder")
+    }
+}
