@@ -10,6 +10,7 @@ use crate::session::{
     note_password_entered,
 };
 use crate::store::changes::Change;
+use crate::store::session_locks::Reach;
 use crate::store::sessions::{self, Which};
 use crate::store::{auth_tokens, events, outbox, users};
 
@@ -59,7 +60,7 @@ pub async fn change_password(
     let (owner, session, now) = (user.id, acting.identity.session(), sessions.now());
     let notice = changed_mail(sessions, user, false, acting.client, now);
     let (client, entered) = (acting.client.clone(), ProvenPassword::clone(&proven));
-    let changed = sessions.act(acting.identity, move |connection| {
+    let changed = sessions.act_on(acting.identity, Reach::AllOf(owner), move |connection| {
         if !entered.still_holds(connection)? {
             return Ok((None, Vec::<Change>::new()));
         }

@@ -13,6 +13,7 @@ use crate::store::changes::Change;
 use crate::store::deletion::{self, Deletion};
 use crate::store::operator::lock_admins;
 use crate::store::outbox::{self, NewMail};
+use crate::store::session_locks::Reach;
 use crate::store::{Connection, StoreError, events, users};
 
 /// What came of it.
@@ -37,7 +38,7 @@ pub async fn delete_account(
     let (user, now) = (acting.user().id, sessions.now());
     let (writing, client) = (sessions.clone(), client.clone());
     let delete = move |connection: &mut Connection| carry_out(connection, &writing, user, &client, now);
-    let outcome = sessions.act_under(lock_admins, acting, delete).await?;
+    let outcome = sessions.act_under(lock_admins, acting, Reach::AllOf(user), delete).await?;
     if outcome == DeletionOutcome::Deleted {
         tracing::info!(%user, "an account was deleted by its owner");
         sessions.database().wake_outbox();

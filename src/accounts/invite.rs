@@ -13,6 +13,7 @@ use crate::session::{Identity, SessionError, Sessions};
 use crate::store::StoreError;
 use crate::store::changes::Change;
 use crate::store::operator::lock_admins;
+use crate::store::session_locks::Reach;
 use crate::store::users::{self, Inserted};
 
 /// What came of an invitation.
@@ -57,7 +58,7 @@ pub async fn invite(
         StoreError::Corrupt("a mail template")
     })?;
     let mail = (token, mail);
-    let invited = sessions.act_under(lock_admins, acting, move |connection| {
+    let invited = sessions.act_under(lock_admins, acting, Reach::Own, move |connection| {
         if !by.may(connection)? {
             return Ok((Invited::NotAllowed, Vec::<Change>::new()));
         }

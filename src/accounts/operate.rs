@@ -18,6 +18,7 @@ use crate::mail::messages::ResetLink;
 use crate::session::{Identity, SessionError, Sessions, announced};
 use crate::store::changes::Change;
 use crate::store::operator::{is_last_admin, lock_admins};
+use crate::store::session_locks::Reach;
 use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, auth_tokens, events, outbox, throttle, users};
 
@@ -53,11 +54,12 @@ async fn operate(
     sessions: &Sessions,
     acting: &Identity,
     target: UserId,
+    reach: Reach,
     act: impl FnOnce(&mut Connection, By) -> Result<(Operated, Vec<SessionId>), StoreError> + Send + 'static,
 ) -> Result<Operated, SessionError> {
     let by = By::new(acting, sessions.now());
-    let lock = move |connection: &mut Connection| lock_in_order(connection, by.user, target);
-    let operated = sessions.act_under(lock, acting, move |connection| {
+    let lock = move |connection: &mut Connection| lock_users(connection, by.user, target);
+    let operated = sessions.act_under(lock, acting, reach, move |connection| {
         if !by.may(connection)? {
             return Ok((Operated::NotAllowed, vec![Change::User(by.user)]));
         }
@@ -98,12 +100,12 @@ impl By {
     }
 }
 
-/// Locks what decides about administrators, and the rows of both users in the order of their numbers, as whoever ends the
-/// sign-ins of several users does: in another order, the two would wait for each other.
-fn lock_in_order(connection: &mut Connection, acting: UserId, target: UserId) -> Result<(), StoreError> {
+/// Locks what decides about administrators, and the rows of both users in the order of their numbers, before any sign-in of
+/// theirs: in another order, this and whoever signs in or ends sign-ins would wait for each other.
+fn lock_users(connection: &mut Connection, acting: UserId, target: UserId) -> Result<(), StoreError> {
     lock_admins(connection)?;
-    if target < acting {
-        users::lock_row(connection, target)?;
+    for user in [acting.min(target), acting.max(target)] {
+        users::lock_row(connection, user)?;
     }
     Ok(())
 }
@@ -123,7 +125,7 @@ fn operated(outcome: Administered) -> (Operated, Vec<SessionId>) {
 /// As for every act: `SignedOut` if the administrator's sign-in has ended; and if the database cannot write.
 pub async fn deactivate_user(sessions: &Sessions, acting: &Identity, user: UserId) -> Result<Operated, SessionError> {
     let own = user == acting.user().id;
-    operate(sessions, acting, user, move |connection, by| {
+    operate(sessions, acting, user, Reach::AllOf(user), move |connection, by| {
         if own && !is_last_admin(connection, user)? {
             return Ok((Operated::Oneself, Vec::new()));
         }
@@ -137,7 +139,7 @@ pub async fn deactivate_user(sessions: &Sessions, acting: &Identity, user: UserI
 /// # Errors
 /// As [`deactivate_user`].
 pub async fn activate_user(sessions: &Sessions, acting: &Identity, user: UserId) -> Result<Operated, SessionError> {
-    operate(sessions, acting, user, move |connection, by| {
+    operate(sessions, acting, user, Reach::Own, move |connection, by| {
         activate(connection, user, |kind| by.event(kind, user)).map(operated)
     })
     .await
@@ -154,7 +156,7 @@ pub async fn set_user_role(
     role: Role,
 ) -> Result<Operated, SessionError> {
     let own = user == acting.user().id && role != Role::ADMIN;
-    operate(sessions, acting, user, move |connection, by| {
+    operate(sessions, acting, user, Reach::Own, move |connection, by| {
         if own && !is_last_admin(connection, user)? {
             return Ok((Operated::Oneself, Vec::new()));
         }
@@ -168,7 +170,7 @@ pub async fn set_user_role(
 /// # Errors
 /// As [`deactivate_user`].
 pub async fn unlock_user(sessions: &Sessions, acting: &Identity, user: UserId) -> Result<Operated, SessionError> {
-    operate(sessions, acting, user, move |connection, by| {
+    operate(sessions, acting, user, Reach::Own, move |connection, by| {
         let Some(found) = users::find(connection, user)? else { return Ok((Operated::NotFound, Vec::new())) };
         let Ok(email) = found.email.parse::<Email>() else { return Ok((Operated::NoAddress, Vec::new())) };
         if !throttle::clear(connection, &email, by.now)? {
@@ -191,7 +193,8 @@ pub async fn end_sign_ins(
     one: Option<SessionId>,
 ) -> Result<Operated, SessionError> {
     let own = acting.session();
-    operate(sessions, acting, user, move |connection, by| {
+    let reach = one.map_or(Reach::AllOf(user), Reach::One);
+    operate(sessions, acting, user, reach, move |connection, by| {
         if users::lock_row(connection, user)?.is_none() {
             return Ok((Operated::NotFound, Vec::new()));
         }
@@ -220,7 +223,7 @@ pub async fn end_sign_ins(
 pub async fn mail_reset_link(sessions: &Sessions, acting: &Identity, user: UserId) -> Result<Operated, SessionError> {
     let token = MailToken::from_bytes(random_bytes()?);
     let writing = sessions.clone();
-    let operated = operate(sessions, acting, user, move |connection, by| {
+    let operated = operate(sessions, acting, user, Reach::Own, move |connection, by| {
         let Some(found) = users::find(connection, user)? else { return Ok((Operated::NotFound, Vec::new())) };
         if !users::lock_row(connection, user)?.is_some_and(|user| user.is_active) {
             return Ok((Operated::Deactivated, Vec::new()));

@@ -10,6 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::session::EndReason;
 use crate::store::changes::Change;
+use crate::store::session_locks::{Reach, lock_in_order};
 use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, users};
 
@@ -54,7 +55,20 @@ impl Sessions {
         acting: &Identity,
         act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
     ) -> Result<T, SessionError> {
-        self.act_under(|_| Ok(()), acting, act).await
+        self.act_under(|_| Ok(()), acting, Reach::Own, act).await
+    }
+
+    /// Does the same to other sign-ins as well, whose rows must be locked in one order with that of the session.
+    ///
+    /// # Errors
+    /// As [`Sessions::act`].
+    pub(crate) async fn act_on<T: Send + 'static>(
+        &self,
+        acting: &Identity,
+        reach: Reach,
+        act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
+    ) -> Result<T, SessionError> {
+        self.act_under(|_| Ok(()), acting, reach, act).await
     }
 
     /// Does the same under a lock that must be taken before that of the user's row.
@@ -65,6 +79,7 @@ impl Sessions {
         &self,
         lock: impl FnOnce(&mut Connection) -> Result<(), StoreError> + Send + 'static,
         acting: &Identity,
+        reach: Reach,
         act: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
     ) -> Result<T, SessionError> {
         let (user, session, now) = (acting.user().id, acting.session(), self.now());
@@ -72,7 +87,7 @@ impl Sessions {
         let done = self.write(move |connection| {
             lock(connection)?;
             let active = users::lock_row(connection, user)?.is_some_and(|user| user.is_active);
-            let row = sessions::lock(connection, session)?;
+            let row = lock_in_order(connection, session, reach)?;
             if !active || row.is_none_or(|row| row.user_id != user || row.ended(&lifetimes, now).is_some()) {
                 return Ok((None, vec![Change::Session(session)]));
             }
@@ -101,7 +116,7 @@ impl Sessions {
     ) -> Result<RevokeOutcome, SessionError> {
         let (user, because) = (acting.user().id, EndReason::RevokedOnAnotherDevice);
         let event = Event::of_end(because, user, client, self.now());
-        self.act(acting, move |connection| {
+        self.act_on(acting, Reach::One(id), move |connection| {
             let Some(session) = sessions::find(connection, id)?.filter(|session| session.user_id == user) else {
                 return Ok((RevokeOutcome::NotFound, Vec::new()));
             };
@@ -119,7 +134,7 @@ impl Sessions {
         let because = EndReason::RevokedOnAnotherDevice;
         let event = Event::of_end(because, acting.user().id, client, self.now());
         let which = Which::All { spared: Some(acting.session()) };
-        self.act(acting, move |connection| {
+        self.act_on(acting, Reach::AllOf(acting.user().id), move |connection| {
             let ended = sessions::end(connection, &which, because, &event)?;
             Ok((ended.len(), announced(&ended)))
         })
@@ -136,11 +151,13 @@ pub(crate) fn end_replaced(
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, StoreError> {
     let because = EndReason::Replaced;
-    let mut ended = Vec::new();
+    let (mut replaced, mut ended) = (replaced.to_vec(), Vec::new());
+    // As everybody locks them who locks several.
+    replaced.sort_unstable_by_key(SessionId::to_string);
     for id in replaced {
-        let Some(session) = sessions::find(connection, *id)? else { continue };
+        let Some(session) = sessions::find(connection, id)? else { continue };
         let event = Event::of_end(because, session.user_id, client, now);
-        ended.extend(sessions::end(connection, &Which::These(vec![*id]), because, &event)?);
+        ended.extend(sessions::end(connection, &Which::These(vec![id]), because, &event)?);
     }
     Ok(ended)
 }

@@ -4,6 +4,7 @@ use crate::domain::event::Event;
 use crate::domain::id::UserId;
 use crate::domain::session::EndReason;
 use crate::store::operator::users_with_sessions_after;
+use crate::store::session_locks::lock_all_of;
 use crate::store::sessions::{self, Which};
 use crate::store::{Connection, StoreError, users};
 
@@ -40,9 +41,12 @@ impl EndAll {
         let next = users_with_sessions_after(connection, self.reached, BATCH)?;
         let Some(last) = next.last() else { return Ok(None) };
         let mut done = Self { reached: *last, ended: self.ended };
-        for user in next {
+        for user in &next {
             // As whoever begins a session does first: none begins beside the end of all.
-            users::lock_row(connection, user)?;
+            users::lock_row(connection, *user)?;
+        }
+        lock_all_of(connection, &next)?;
+        for user in next {
             let ended = sessions::end(connection, &Which::All { spared: None }, because, &event(user))?;
             done.ended += ended.len();
         }

@@ -10,6 +10,7 @@ use crate::domain::client::Client;
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
 use crate::domain::session::EndReason;
+use crate::store::session_locks::Reach;
 use crate::store::sessions::{self, Which};
 
 impl Sessions {
@@ -41,7 +42,7 @@ impl Sessions {
     pub async fn sign_out_everywhere(&self, acting: &Identity, client: &Client) -> Result<(), SessionError> {
         let because = EndReason::SignedOutEverywhere;
         let event = Event::of_end(because, acting.user().id, client, self.now()).about(acting.session());
-        self.act(acting, move |connection| {
+        self.act_on(acting, Reach::AllOf(acting.user().id), move |connection| {
             let ended = sessions::end(connection, &Which::All { spared: None }, because, &event)?;
             Ok(((), announced(&ended)))
         })

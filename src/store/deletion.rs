@@ -9,6 +9,7 @@ use super::Connection;
 use super::error::StoreError;
 use super::operator::is_last_admin;
 use super::schema::{auth_events, auth_tokens, outbox, sessions, sign_in_forms, throttle_counters, users};
+use super::session_locks::lock_all_of;
 use super::throttle_keys::account_key;
 use super::users as user_rows;
 use crate::domain::id::UserId;
@@ -41,6 +42,7 @@ pub fn delete_user(connection: &mut Connection, id: UserId) -> Result<Deletion, 
     if is_last_admin(connection, id)? && others_exist(connection, id)? {
         return Ok(Deletion::LastAdmin);
     }
+    lock_all_of(connection, &[id])?;
     make_events_anonymous(connection, id)?;
     delete_waiting_mail(connection, &user)?;
     if let Ok(email) = user.email.parse::<Email>() {

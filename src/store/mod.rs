@@ -51,6 +51,7 @@ mod relocation;
 pub mod restore;
 pub mod retention_clock;
 mod schema;
+pub mod session_locks;
 pub mod sessions;
 pub mod sign_in_forms;
 #[cfg(feature = "sqlite")]

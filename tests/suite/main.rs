@@ -59,6 +59,7 @@ mod keep;
 mod keys;
 mod kill;
 mod known_device;
+mod lock_order;
 mod lockout;
 mod logs;
 mod looks;
