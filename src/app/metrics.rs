@@ -146,6 +146,11 @@ impl Metrics {
             "What came of proofs by the devices of sign-ins.",
             self.sessions.counts().proofs().map(|(decision, count)| (vec![("decision", decision)], count)),
         );
+        all.counters(
+            "perennial_rescued_forms_total",
+            "What became of forms that could not be carried out when they came.",
+            self.sessions.counts().rescues().map(|(outcome, count)| (vec![("outcome", outcome)], count)),
+        );
         all.counter(
             "perennial_throttled_total",
             "Passwords and forms that were not looked at because there were too many.",

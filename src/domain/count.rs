@@ -13,7 +13,12 @@ pub struct Count(AtomicU64);
 impl Count {
     /// Counts one more.
     pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_all(1);
+    }
+
+    /// Counts so many more.
+    pub fn add_all(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     /// Returns how many there were so far.

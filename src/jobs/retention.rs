@@ -10,7 +10,7 @@ use super::daily_counts::count_days;
 use super::retention_clock::RetentionClock;
 use super::worker::{Stopped, Worker};
 use crate::domain::clock::Clock;
-use crate::session::Sessions;
+use crate::session::{Rescue, Sessions};
 use crate::store::{
     AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, kept_forms, mail_limits,
     notice_links, outbox, pending_registrations, sessions, sign_in_forms, throttle,
@@ -58,6 +58,8 @@ pub struct Swept {
     pub sessions: usize,
     /// Tokens of mails that expired or were used.
     pub tokens: usize,
+    /// Forms that were kept for their users and not sent, which are emptied.
+    pub forms: usize,
     /// Audit events older than their retention.
     pub events: usize,
     /// Changes that every process has taken in.
@@ -108,11 +110,12 @@ impl Retention {
         self.all(over, nothing_ahead, mail_limits::delete_older, &mut pause)?;
         self.all(over, nothing_ahead, throttle::delete_expired, &mut pause)?;
         // What people typed is not kept beyond its time, whatever the clock was when it began.
-        self.all(reached, nothing_ahead, kept_forms::empty_expired, &mut pause)?;
+        let forms = self.all(reached, nothing_ahead, kept_forms::empty_expired, &mut pause)?;
         self.all(over, nothing_ahead, kept_forms::delete_expired, &mut pause)?;
         self.all(over, nothing_ahead, pending_registrations::delete_expired, &mut pause)?;
         self.all(over, nothing_ahead, notice_links::delete_expired, &mut pause)?;
         Ok(Swept {
+            forms,
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,
             tokens: self.all(over, nothing_ahead, auth_tokens::delete_spent, &mut pause)?,
             events: self.all(old_events, nothing_ahead, events::delete_older, &mut pause)?,
@@ -235,8 +238,9 @@ fn work(retention: &Retention, sessions: &Sessions, stopped: &Stopped) {
         let pause = |pause| if stopped.within(pause) { Continue::No } else { Continue::Yes };
         match retention.sweep(pause) {
             Ok(swept) if swept == Swept::default() => {}
-            Ok(Swept { sessions, tokens, events, changes, mails }) => {
-                tracing::info!(sessions, tokens, events, changes, mails, "cleaned up");
+            Ok(Swept { sessions: ended, tokens, forms, events, changes, mails }) => {
+                sessions.counts().rescued(Rescue::Expired, forms as u64);
+                tracing::info!(sessions = ended, tokens, forms, events, changes, mails, "cleaned up");
             }
             Err(error) => tracing::warn!(%error, "the clean-up stopped; it goes on in ten minutes"),
         }

@@ -21,11 +21,32 @@ const DECISIONS: [&str; 11] = [
 /// What came of proofs, in words; [`place_of_proof`] says which is which.
 const PROOFS: [&str; 6] = ["fresh", "rotate", "overlap", "stale", "ended", "refused"];
 
+/// What becomes of forms that cannot be carried out when they come, in the order of [`Rescue`].
+const RESCUES: [&str; 6] = ["kept", "not_kept", "sent", "expired", "carried", "sent_again"];
+
+/// What becomes of a form that cannot be carried out when it comes.
+#[derive(Debug, Clone, Copy)]
+pub enum Rescue {
+    /// It is kept until its user has signed in.
+    Kept,
+    /// There was no room for it, or its user may not sign in.
+    NotKept,
+    /// One that was kept is sent.
+    Sent,
+    /// The time of one that was kept is over, and it was not sent.
+    Expired,
+    /// The page that says that the database is away carries it.
+    Carried,
+    /// One that a page carries is sent.
+    SentAgain,
+}
+
 /// What this process has decided since its start.
 #[derive(Debug, Default)]
 pub struct SessionCounts {
     decisions: [Count; DECISIONS.len()],
     proofs: [Count; PROOFS.len()],
+    rescues: [Count; RESCUES.len()],
     /// Passwords and forms that were not looked at, because there were too many.
     pub throttled: Count,
 }
@@ -43,6 +64,18 @@ impl SessionCounts {
         if let Some(count) = self.proofs.get(place_of_proof(decision)) {
             count.add();
         }
+    }
+
+    /// Counts what has become of so many forms.
+    pub fn rescued(&self, rescue: Rescue, forms: u64) {
+        if let Some(count) = self.rescues.get(rescue as usize) {
+            count.add_all(forms);
+        }
+    }
+
+    /// Returns what has become of forms, in words, with how many there were.
+    pub fn rescues(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        RESCUES.into_iter().zip(self.rescues.iter().map(Count::get))
     }
 
     /// Returns what came of proofs, in words, with how many there were.
@@ -92,7 +125,7 @@ mod tests {
     use crate::domain::session::EndReason;
 
     #[test]
-    fn what_came_of_a_proof_is_counted_under_its_word() {
+    fn what_came_of_something_is_counted_under_its_word() {
         let counts = SessionCounts::default();
         let came = [
             (Some(Decision::Fresh), "fresh"),
@@ -106,6 +139,10 @@ mod tests {
             (0..=times).for_each(|_| counts.proved(decision));
             assert!(counts.proofs().any(|counted| counted == (word, times as u64 + 1)), "{word}");
         }
+        counts.rescued(Rescue::SentAgain, 3);
+        counts.rescued(Rescue::Kept, 1);
+        let rescues: Vec<_> = counts.rescues().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(rescues, [("kept", 1), ("sent_again", 3)]);
         counts.decided(Decision::NotProven);
         assert!(counts.decisions().any(|counted| counted == ("not_proven", 1)));
     }

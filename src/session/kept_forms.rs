@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::authenticate::Presented;
+use super::counts::Rescue;
 use super::decision_log::DecisionLog;
 use super::error::SessionError;
 use super::sessions::Sessions;
@@ -32,12 +33,14 @@ impl Sessions {
     /// # Errors
     /// If the database cannot write.
     pub async fn keep_form(&self, form: NewKeptForm, now: OffsetDateTime) -> Result<bool, SessionError> {
-        self.write(move |connection| {
+        let kept = self.write(move |connection| {
             let active = users::lock_row(connection, form.user)?.is_some_and(|user| user.is_active);
             let kept = active && kept_forms::insert(connection, &form, now)?;
             Ok((kept, Vec::new()))
-        })
-        .await
+        });
+        let kept = kept.await?;
+        self.counts.rescued(if kept { Rescue::Kept } else { Rescue::NotKept }, 1);
+        Ok(kept)
     }
 
     /// Returns a form that was kept, whosever it is.
@@ -57,6 +60,10 @@ impl Sessions {
     pub async fn send_kept_form(&self, id: KeptFormId) -> Result<bool, SessionError> {
         let now = self.now();
         let sending = self.write(move |connection| Ok((kept_forms::send(connection, id, now)?, Vec::new())));
-        Ok(sending.await? != Sending::Again)
+        let sending = sending.await?;
+        if sending == Sending::First {
+            self.counts.rescued(Rescue::Sent, 1);
+        }
+        Ok(sending != Sending::Again)
     }
 }

@@ -46,6 +46,7 @@ mod watch;
 
 pub use authenticate::{Authenticated, Presented, SolePair};
 pub use bearer::BearerRefusal;
+pub(crate) use counts::Rescue;
 pub use decision_log::DecisionLog;
 pub use device_binding::{BindOutcome, DeviceSession};
 pub use end::RevokeOutcome;

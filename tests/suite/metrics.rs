@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use crate::support::Rows;
 use crate::support::chromium::find_program;
 use crate::support::client::{ACCESS, Client};
+use crate::support::kept::PageForm;
+use crate::support::patience::until;
 use crate::support::server::{Launch, Server, empty_folder, free_port};
 
 /// A server, and a browser that looks at its metrics.
@@ -78,6 +80,39 @@ fn figures_follow_what_happened() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
     assert_eq!(server.stop().code(), Some(0));
+}
+
+#[test]
+fn what_becomes_of_rescued_forms_is_counted() {
+    let folder = empty_folder();
+    let (server, mut metrics) = start(folder.path());
+    let mut ada = Client::of(&server);
+    ada.register("ada");
+    let outcome = |text: &str, outcome: &str| {
+        sample(text, &format!("perennial_rescued_forms_total{{outcome=\"{outcome}\"}}")).unwrap()
+    };
+    let text = scrape(&mut metrics);
+    let outcomes = ["kept", "not_kept", "sent", "expired", "carried", "sent_again"];
+    assert!(outcomes.iter().all(|word| outcome(&text, word) == 0.0), "{text}");
+    assert_eq!(text.matches("perennial_rescued_forms_total{").count(), outcomes.len(), "{text}");
+
+    let token = ada.form_token("/devices");
+    Rows::of(folder.path()).execute("UPDATE sessions SET revoked_at = 1, revoked_because = 'revoked'");
+    let refused = until("the sign-in to be known as ended", || {
+        let answer = ada.post("/devices/others/revoke", &[("form_token", &token)]).unwrap();
+        answer.header("location").and_then(|to| to.strip_prefix("/login?next=")).map(|kept| kept.replace("%2F", "/"))
+    });
+    let text = scrape(&mut metrics);
+    assert_eq!((outcome(&text, "kept"), outcome(&text, "sent")), (1.0, 0.0), "{text}");
+    assert_eq!(ada.sign_in("ada").status, 303);
+    let page = ada.get(&refused).unwrap();
+    let form = PageForm::with_button(&page.body, "Send it now").unwrap();
+    let fields: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+    for _ in 0..2 {
+        ada.post(&form.action, &fields).unwrap();
+    }
+    let text = scrape(&mut metrics);
+    assert_eq!((outcome(&text, "kept"), outcome(&text, "sent")), (1.0, 1.0), "{text}");
 }
 
 #[test]

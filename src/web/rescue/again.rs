@@ -22,6 +22,7 @@ use super::bindings::presented;
 use super::lost_form::LostForm;
 use super::words::label;
 use crate::crypto::FormBinding;
+use crate::session::Rescue;
 use crate::web::error::WebError;
 use crate::web::forms::{Field, TOKEN_FIELD, is_form, read_body, read_fields};
 use crate::web::local_path::LocalPath;
@@ -75,6 +76,7 @@ pub(super) fn offer(site: &Site, bindings: &[FormBinding], to: &LocalPath, body:
         })
     };
     if let Some(again) = again {
+        site.sessions.counts().rescued(Rescue::Carried, 1);
         response.extensions_mut().insert(again);
     }
 }
@@ -119,6 +121,7 @@ pub(crate) async fn forward(site: &Site, auth: &RequestAuth, request: &mut Servi
     let fields = read_fields(&body).unwrap_or_default();
     let Some((_, form, _)) = opened(site, &presented(auth), &fields, auth.now()) else { return Ok(()) };
     let Some(uri) = address(request.uri(), &form.to) else { return Ok(()) };
+    site.sessions.counts().rescued(Rescue::SentAgain, 1);
     let body = Body::of(&form, fields);
     request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.0.len()));
     request.set_payload(Payload::from(Bytes::from_owner(body)));
