@@ -5,11 +5,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::read;
+use super::sign_in_row::SignInRow;
 use super::user::{Filled, named, page};
 use crate::accounts::{self, Operated};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::user::Role;
 use crate::store::operator::account;
+use crate::store::sessions;
 use crate::web::admin_notice::AdminNotice;
 use crate::web::error::WebError;
 use crate::web::extract::{AdminForm, RecentAdmin};
@@ -142,7 +144,7 @@ pub(crate) async fn role(
         Ok(role) => role,
         Err(error) => {
             let problems = vec![Problem { field: "role", message: error.to_string() }];
-            let filled = Filled { role: Some(typed), problems, failure: None };
+            let filled = Filled { role: Some(typed), problems, ..Filled::default() };
             return page(&site, &auth, &admin, act.user, StatusCode::UNPROCESSABLE_ENTITY, filled).await;
         }
     };
@@ -157,8 +159,11 @@ struct AskPage<'a> {
     section: &'static str,
     form_token: &'a str,
     id: i64,
+    email: String,
     act: &'static str,
     question: String,
+    /// The one sign-in that is asked about.
+    sign_in: Option<SignInRow>,
     consequence: &'static str,
     button: &'static str,
 }
@@ -184,7 +189,13 @@ pub(crate) async fn ask_to_deactivate(
         consequence: "Every device is signed out within a second, and nobody can sign in until you activate the account.",
         button: "Deactivate",
     };
-    ask(&site, &auth, &admin, named(&id)?, &question).await
+    ask(&site, &auth, &admin, named(&id)?, None, &question).await
+}
+
+/// Which sign-in is asked about; all of the account where none is named.
+#[derive(serde::Deserialize)]
+pub(crate) struct Asked {
+    session: Option<String>,
 }
 
 /// `GET /admin/users/{id}/revoke`: asks, where the browser cannot open a dialog without a script.
@@ -193,14 +204,29 @@ pub(crate) async fn ask_to_revoke(
     auth: RequestAuth,
     admin: RecentAdmin,
     id: web::Path<String>,
+    asked: web::Query<Asked>,
 ) -> Result<HttpResponse, WebError> {
+    let user = named(&id)?;
+    let Some(session) = asked.into_inner().session else {
+        let question = Question {
+            act: "revoke",
+            asks: |email| format!("End every sign-in of {email}?"),
+            consequence: "Every device is signed out within a second, and has to enter the password again.",
+            button: "End them",
+        };
+        return ask(&site, &auth, &admin, user, None, &question).await;
+    };
+    let session = session.parse::<SessionId>().map_err(|_| WebError::NotFound)?;
+    let found = read(&site, move |rows| sessions::find(rows, session)).await?;
+    let found = found.filter(|session| session.user_id == user).ok_or(WebError::NotFound)?;
     let question = Question {
         act: "revoke",
-        asks: |email| format!("End every sign-in of {email}?"),
-        consequence: "Every device is signed out within a second, and has to enter the password again.",
-        button: "End them",
+        asks: |device| format!("End the sign-in on {device}?"),
+        consequence: "It is signed out within a second, and has to enter the password again.",
+        button: "End it",
     };
-    ask(&site, &auth, &admin, named(&id)?, &question).await
+    let row = SignInRow::new(&found, &auth.times(), admin.identity().session());
+    ask(&site, &auth, &admin, user, Some(row), &question).await
 }
 
 async fn ask(
@@ -208,16 +234,21 @@ async fn ask(
     auth: &RequestAuth,
     admin: &RecentAdmin,
     user: UserId,
+    sign_in: Option<SignInRow>,
     question: &Question,
 ) -> Result<HttpResponse, WebError> {
     let found = read(site, move |rows| account(rows, user)).await?.ok_or(WebError::NotFound)?;
+    let email: String = found.user.email.into();
+    let about = sign_in.as_ref().map_or(email.as_str(), |sign_in| sign_in.device.as_str());
     let page = AskPage {
         layout: Layout::new(site, Some(auth), "admin"),
         section: "users",
         form_token: site.form_token_of(admin.identity()),
         id: user.0,
         act: question.act,
-        question: (question.asks)(&found.user.email),
+        question: (question.asks)(about),
+        email,
+        sign_in,
         consequence: question.consequence,
         button: question.button,
     };

@@ -10,7 +10,7 @@ use crate::domain::id::SessionId;
 use crate::store::operator::sessions_before;
 use crate::web::error::WebError;
 use crate::web::extract::AdminUser;
-use crate::web::pages::{Layout, render};
+use crate::web::pages::{Layout, opens_dialogs, render};
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
@@ -23,6 +23,8 @@ struct SessionsPage<'a> {
     layout: Layout<'a>,
     section: &'static str,
     form_token: &'a str,
+    /// Whether the browser may know how to open a dialog.
+    dialogs: bool,
     sessions: Vec<SignInRow>,
     older: Option<String>,
 }
@@ -52,6 +54,7 @@ pub(crate) async fn get(
         layout: Layout::new(&site, Some(&auth), "admin").at(here),
         section: "sessions",
         form_token: site.form_token_of(admin.identity()),
+        dialogs: opens_dialogs(request.headers()),
         sessions: found
             .sessions
             .into_iter()

@@ -1,7 +1,7 @@
 //! `/admin/users/{id}`: one account, and what can be done with it.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use time::OffsetDateTime;
 
@@ -18,7 +18,7 @@ use crate::store::throttle::{SignInKeys, sign_in_tries};
 use crate::store::{Connection, StoreError};
 use crate::web::error::WebError;
 use crate::web::extract::{AdminUser, CurrentUser};
-use crate::web::pages::{Layout, Problem, render};
+use crate::web::pages::{Layout, Problem, opens_dialogs, render};
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
 
@@ -34,6 +34,8 @@ struct UserPage<'a> {
     layout: Layout<'a>,
     section: &'static str,
     form_token: &'a str,
+    /// Whether the browser may know how to open a dialog.
+    dialogs: bool,
     id: i64,
     name: String,
     email: String,
@@ -62,13 +64,15 @@ pub(super) enum LockWords {
 
 /// `GET /admin/users/{id}`.
 pub(crate) async fn get(
+    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     admin: AdminUser,
     id: web::Path<String>,
 ) -> Result<HttpResponse, WebError> {
     let user = named(&id)?;
-    page(&site, &auth, &admin, user, StatusCode::OK, Filled::default()).await
+    let filled = Filled { dialogs: opens_dialogs(request.headers()), ..Filled::default() };
+    page(&site, &auth, &admin, user, StatusCode::OK, filled).await
 }
 
 /// Understands the number of an account in an address.
@@ -88,6 +92,8 @@ pub(super) struct Filled<'a> {
     pub(super) problems: Vec<Problem>,
     /// Why nothing was done.
     pub(super) failure: Option<&'a str>,
+    /// Whether the browser opens a dialog; every act that asks has a page as well.
+    pub(super) dialogs: bool,
 }
 
 /// What the page shows.
@@ -137,6 +143,7 @@ pub(super) async fn page(
         layout: Layout::new(site, Some(auth), "admin").at(&format!("/admin/users/{}", user.id)),
         section: "users",
         form_token: site.form_token_of(admin.identity()),
+        dialogs: filled.dialogs,
         id: user.id.0,
         typed_role: filled.role.unwrap_or(user.role.as_str()).to_owned(),
         role: user.role.as_str().to_owned(),

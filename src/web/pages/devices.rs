@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use time::Duration;
 
+use super::dialogs::opens_dialogs;
 use super::layout::Layout;
 use super::logout::signed_out;
 use super::{render, see_other};
@@ -26,10 +27,6 @@ use crate::web::site::Site;
 
 /// For how long a sign-in counts as new: whoever looks in once a week sees every new one marked.
 const NEW: Duration = Duration::days(7);
-
-/// What every browser that opens a dialog without a script sends on a trustworthy connection (W3C, "Fetch Metadata Request
-/// Headers"), and no text browser does: those would show the dialog that is closed, and a button that does nothing.
-const FETCH_METADATA: &str = "sec-fetch-site";
 
 #[derive(Template)]
 #[template(path = "pages/devices.html")]
@@ -123,7 +120,7 @@ pub(crate) async fn get(
         layout: Layout::new(&site, Some(&auth), "devices"),
         form_token: site.form_tokens.token(FormBinding::Session(own))?,
         count: spelled(devices.len(), "device"),
-        dialogs: request.headers().contains_key(FETCH_METADATA),
+        dialogs: opens_dialogs(request.headers()),
         devices: devices.into_iter().map(|session| DeviceRow::new(session, &auth, own, lifetimes)).collect(),
     };
     render(StatusCode::OK, &page)

@@ -6,6 +6,7 @@ mod check_mail;
 mod confirm;
 mod dashboard;
 mod devices;
+mod dialogs;
 mod email_undo;
 mod end_device;
 mod error;
@@ -39,6 +40,7 @@ use askama::Template;
 use crate::display::duration::exactly;
 use crate::domain::session::Lifetimes;
 
+pub(crate) use dialogs::opens_dialogs;
 pub(crate) use error::{ErrorPage, PasswordField, SendAgain};
 pub(crate) use layout::Layout;
 

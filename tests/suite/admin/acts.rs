@@ -116,6 +116,22 @@ async fn sign_ins_are_ended_one_by_one_or_all_at_once() {
         let answer = act(&admin, 2, "revoke", &[("session", foreign)]).await;
         assert!([StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY].contains(&answer.status), "{foreign}");
     }
+    let asked = |id: &str| format!("/admin/users/2/revoke?session={id}");
+    let page = admin.get(&asked(&phone.session())).await;
+    assert!(
+        page.says("End the sign-in on ") && page.says("grace@<wbr>example.org") && page.says(&phone.session()),
+        "{}",
+        page.body()
+    );
+    for unknown in [own.as_str(), "01a1ff61-0000-7000-8000-000000000000", "x", ""] {
+        assert_eq!(admin.get(&asked(unknown)).await.status, StatusCode::NOT_FOUND, "{unknown}");
+    }
+    for list in ["/admin/sessions", "/admin/users/2"] {
+        let page = admin.get(list).await;
+        assert!(page.says(&asked(&phone.session())), "{list} leads to the page that asks: {}", page.body());
+        assert!(!page.says("End</button>"), "{list}");
+    }
+    assert!(phone.is_signed_in().await, "asking ends nothing");
     assert!(admin.get("/admin/users/2/revoke").await.says("End every sign-in of grace@example.org?"));
     let answer = admin.submit("/admin/users/2", "/admin/users/2/revoke", &[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
