@@ -3,6 +3,7 @@
 pub mod device;
 pub mod duration;
 pub mod event;
+pub mod number;
 pub mod operator_event;
 pub mod place;
 pub mod time;

@@ -25,6 +25,7 @@ mod attacks_tokens;
 mod audit;
 mod backups;
 mod chromium;
+mod chromium_admin;
 mod chromium_binding;
 mod chromium_rescue;
 mod clocks;

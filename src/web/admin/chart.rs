@@ -1,7 +1,10 @@
 //! A chart of the last thirty days, drawn here, with the same in a table.
 
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use time::{Date, Duration};
 
+use crate::display::number::grouped;
 use crate::store::operator::Series;
 
 /// Width of the drawing, which is stretched to that of the page.
@@ -16,6 +19,11 @@ const GAP: i64 = 2;
 /// How little of a bar is drawn, so that one is not none.
 const LEAST: i64 = 2;
 
+const IN_A_TABLE: &[BorrowedFormatItem<'_>] = format_description!("[day padding:none] [month repr:long] [year]");
+
+/// Thirty days are of one year, or nobody takes one for the other.
+const IN_A_SENTENCE: &[BorrowedFormatItem<'_>] = format_description!("[day padding:none] [month repr:long]");
+
 /// A chart; the template `admin/chart.html` shows it.
 pub(super) struct Chart {
     pub(super) id: &'static str,
@@ -23,19 +31,29 @@ pub(super) struct Chart {
     /// What is counted, in a sentence.
     pub(super) what: &'static str,
     /// The number of today; nothing while it is being counted.
-    pub(super) today: Option<i64>,
+    pub(super) today: Option<String>,
     /// What the drawing shows, in words.
     pub(super) words: String,
     pub(super) width: i64,
     pub(super) height: i64,
     pub(super) bars: Vec<Bar>,
     /// The days, the newest first; those of which nothing is known are left out.
-    pub(super) table: Vec<(String, i64)>,
+    pub(super) table: Vec<Day>,
     /// Where the events are that were counted.
     pub(super) href: &'static str,
 }
 
-/// One day of a chart.
+/// One day of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Day {
+    /// As machines read it.
+    pub(super) iso: String,
+    /// As people do: `22 November 2026`.
+    pub(super) words: String,
+    pub(super) count: String,
+}
+
+/// One day of the drawing.
 pub(super) struct Bar {
     pub(super) x: i64,
     pub(super) y: i64,
@@ -68,34 +86,45 @@ impl Chart {
         };
         let named = series.iter().enumerate().filter_map(|(at, count)| {
             let day = today.checked_sub(Duration::days(days - 1 - at as i64))?;
-            Some((day.to_string(), (*count)?))
+            Some((day, (*count)?))
         });
-        let mut table: Vec<_> = named.collect();
-        table.reverse();
+        let mut days_told: Vec<_> = named.collect();
+        days_told.reverse();
         Self {
             id: subject.id,
             title: subject.title,
             what: subject.what,
             href: subject.href,
-            today: series.last().copied().flatten(),
-            words: words(&table, subject.adds_up, series.contains(&None)),
+            today: series.last().copied().flatten().map(grouped),
+            words: words(&days_told, subject.adds_up, series.contains(&None)),
             width: days * step - GAP,
             height: HEIGHT,
             bars: series.iter().enumerate().filter_map(bar).collect(),
-            table,
+            table: days_told.iter().map(Day::new).collect(),
         }
     }
 }
 
+impl Day {
+    fn new((day, count): &(Date, i64)) -> Self {
+        let words = day.format(IN_A_TABLE).unwrap_or_default();
+        Self { iso: day.to_string(), words, count: grouped(*count) }
+    }
+}
+
 /// Says what a chart shows to somebody who does not see it.
-fn words(table: &[(String, i64)], adds_up: bool, incomplete: bool) -> String {
-    let total: i64 = table.iter().map(|(_, count)| count).sum();
-    let most = table.iter().max_by_key(|(_, count)| count);
+fn words(days: &[(Date, i64)], adds_up: bool, incomplete: bool) -> String {
+    let total: i64 = days.iter().map(|(_, count)| count).sum();
+    let most = days.iter().max_by_key(|(_, count)| count);
     let mut words = match most {
-        Some((day, count)) if *count > 0 && adds_up => {
-            format!("{total} in 30 days, and {count} on {day}, the most on one day.")
+        Some((day, count)) if *count > 0 => {
+            let (day, count) = (day.format(IN_A_SENTENCE).unwrap_or_default(), grouped(*count));
+            if adds_up {
+                format!("{} in 30 days, and {count} on {day}, the most on one day.", grouped(total))
+            } else {
+                format!("{count} on {day}, the most in 30 days.")
+            }
         }
-        Some((day, count)) if *count > 0 => format!("{count} on {day}, the most in 30 days."),
         _ => "None in 30 days.".to_owned(),
     };
     if incomplete {
@@ -121,10 +150,12 @@ mod tests {
         assert_eq!(heights, [(HEIGHT, HEIGHT), (LEAST, HEIGHT), (HEIGHT / 2, HEIGHT)]);
         assert!(chart.bars[2].is_today && !chart.bars[1].is_today);
         assert!(chart.bars.iter().all(|bar| bar.x >= 0 && bar.x + bar.width <= chart.width));
-        assert_eq!(chart.words, "1501 in 30 days, and 1000 on 2026-10-27, the most on one day.");
+        assert_eq!(chart.words, "1,501 in 30 days, and 1,000 on 27 October, the most on one day.");
         let level = Chart::new(&Subject { adds_up: false, ..SUBJECT }, &series, date!(2026 - 11 - 22));
-        assert_eq!(level.words, "1000 on 2026-10-27, the most in 30 days.");
-        assert_eq!((chart.table[0].clone(), chart.table.len()), (("2026-11-22".to_owned(), 500), 30));
+        assert_eq!(level.words, "1,000 on 27 October, the most in 30 days.");
+        let today = ["2026-11-22", "22 November 2026", "500"].map(str::to_owned);
+        assert_eq!([&chart.table[0].iso, &chart.table[0].words, &chart.table[0].count], today.each_ref());
+        assert_eq!((chart.table.len(), chart.today.as_deref()), (30, Some("500")));
     }
 
     #[test]

@@ -50,6 +50,8 @@ struct EventsPage<'a> {
     layout: Layout<'a>,
     section: &'static str,
     asked: &'a Query,
+    /// Whether anything was chosen: the form lies open then.
+    is_filtered: bool,
     kinds: &'a [&'static str],
     events: Vec<EventRow>,
     older: Option<String>,
@@ -83,14 +85,6 @@ impl Query {
     /// Finds out what is meant.
     fn understand(&self) -> Result<Meant, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut day = |field, text: &str| {
-            let parsed = Date::parse(text.trim(), &Iso8601::DATE);
-            if parsed.is_err() && !text.trim().is_empty() {
-                problems.push(Problem { field, message: "Enter a day such as 2026-11-22".to_owned() });
-            }
-            parsed.ok()
-        };
-        let (from, to) = (day("from", &self.from), day("to", &self.to));
         let user = match self.user.trim() {
             "" => None,
             named if named.parse::<i64>().is_ok() || named.parse::<Email>().is_ok() => Some(named.to_owned()),
@@ -100,6 +94,14 @@ impl Query {
                 None
             }
         };
+        let mut day = |field, text: &str| {
+            let parsed = Date::parse(text.trim(), &Iso8601::DATE);
+            if parsed.is_err() && !text.trim().is_empty() {
+                problems.push(Problem { field, message: "Enter a day such as 2026-11-22".to_owned() });
+            }
+            parsed.ok()
+        };
+        let (from, to) = (day("from", &self.from), day("to", &self.to));
         let filter = EventFilter {
             user: None,
             kind: Some(self.kind.trim().to_owned()).filter(|kind| !kind.is_empty()),
@@ -192,6 +194,7 @@ pub(crate) async fn get(
         older: reached.map(|place| asked.address("/admin/events", Some(place))),
         csv: asked.address("/admin/events.csv", None),
         json_lines: asked.address("/admin/events.jsonl", None),
+        is_filtered: !asked.address("", None).is_empty(),
         asked: &asked,
         problems,
         failure,

@@ -162,6 +162,48 @@ impl Browser {
         self.client.set_window_size(width, height).await.unwrap();
     }
 
+    /// Carries out a command of the browser's own protocol, which needs no script in the page.
+    pub(crate) fn command(&self, name: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": name, "params": parameters }).to_string();
+        let session = self.session.as_deref().unwrap();
+        let request = format!(
+            "POST /session/{session}/goog/cdp/execute HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.driver,
+            body.len()
+        );
+        let answer = exchange(self.driver, request.as_bytes()).unwrap();
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        serde_json::from_str::<Value>(&answer.body).unwrap()["value"].take()
+    }
+
+    /// Shows pages as a screen of so many CSS pixels does, in light colours or dark ones.
+    pub(crate) fn show_on(&self, width: u32, dark: bool) {
+        let screen = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", screen);
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.command("Emulation.setEmulatedMedia", features);
+    }
+
+    /// Returns how many CSS pixels the page is wide, with what can be reached by scrolling sideways alone.
+    pub(crate) fn page_width(&self) -> u64 {
+        self.command("Page.getLayoutMetrics", json!({}))["cssContentSize"]["width"].as_f64().unwrap().ceil() as u64
+    }
+
+    /// Returns the width and the height of the first element that a selector finds, and a property of its style.
+    pub(crate) fn drawn(&self, css: &str, property: &str) -> (f64, f64, String) {
+        let root = self.command("DOM.getDocument", json!({}))["root"]["nodeId"].clone();
+        let found = json!({ "nodeId": root, "selector": css });
+        let node = json!({ "nodeId": self.command("DOM.querySelector", found)["nodeId"] });
+        let place = self.command("DOM.getBoxModel", node.clone())["model"].take();
+        self.command("CSS.enable", json!({}));
+        let styles = self.command("CSS.getComputedStyleForNode", node)["computedStyle"].take();
+        let value = styles.as_array().unwrap().iter().find(|style| style["name"] == property).unwrap();
+        let size = |side: &str| place[side].as_f64().unwrap();
+        (size("width"), size("height"), value["value"].as_str().unwrap().to_owned())
+    }
+
     /// Runs a script, which calls its last argument with what it found.
     pub(crate) async fn run_script(&self, script: &str, arguments: Vec<Value>) -> Value {
         self.client.execute_async(script, arguments).await.unwrap()
