@@ -3,6 +3,7 @@
 mod accounts;
 mod bind;
 mod builder;
+mod events;
 mod first_account;
 mod library;
 mod metrics;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 pub use accounts::{AccountError, Accounts, NewAccount};
 pub use bind::bind;
 pub use builder::Builder;
+pub use events::{AccountEvent, AccountEvents, EventCursor};
 pub use parts::{
     KEY_FILE, StartError, key_file_lost, key_ring, mail_templates, open_database, system_clock, transport,
 };
@@ -32,6 +34,7 @@ pub use sign_ins::{SessionInfo, UserSessions};
 pub use signals::StopSignals;
 pub use systemd::tell_ready;
 
+use self::events::Hooks;
 use self::metrics::{Metrics, MetricsServer, bind_metrics};
 #[cfg(feature = "sqlite")]
 use self::parts::backups;
@@ -68,6 +71,7 @@ pub struct Application {
     retention: Retention,
     retention_worker: Arc<RetentionWorker>,
     outbox: Arc<OutboxWorker>,
+    hooks: Arc<Hooks>,
     #[cfg(feature = "sqlite")]
     backups: Option<Arc<BackupWorker>>,
     requests: Option<RequestCounts>,
@@ -228,6 +232,7 @@ impl Application {
             backups: backups(settings, &clock)?.map(Arc::new),
             requests: None,
             metrics: None,
+            hooks: Arc::default(),
             outbox: Arc::new(OutboxWorker::start(OutboxParts {
                 database,
                 transport,
@@ -346,6 +351,7 @@ impl Application {
             scope.spawn(|| self.follower.stop());
             scope.spawn(|| self.retention_worker.stop());
             scope.spawn(|| self.outbox.close());
+            scope.spawn(|| self.hooks.stop());
             scope.spawn(|| self.metrics.as_ref().map(|metrics| metrics.stop()));
             #[cfg(feature = "sqlite")]
             scope.spawn(|| self.backups.as_ref().map(|backups| backups.stop()));

@@ -48,6 +48,7 @@
 //! - [`CurrentUser::ended`] tells a WebSocket or an event stream when its sign-in is over.
 //! - [`Application::accounts`] and [`Application::sessions`] manage accounts and sign-ins from code; a [`Visitor`] is signed in
 //!   by a handler that has a check of its own.
+//! - [`Application::on_event`] and [`Application::events`] tell of what happens to accounts, after the commit and at least once.
 //! - [`ApiUser`] is the user of a bearer token, for handlers that serve programs. A [`CurrentUser`] looks at cookies alone, an
 //!   [`ApiUser`] at the `Authorization` header alone, and below `/api` no cookie counts.
 //! - A page with a form takes a [`FormToken`] and writes it into a hidden field `form_token`; the handler of the form
@@ -120,7 +121,8 @@
 //!   that wait share a commit. PostgreSQL commits to disk by default. Where nobody can tell whether a commit arrived, a
 //!   retry is right in both cases.
 //! - **What an act owes is committed with it.** A mail is a row of the outbox, written in the transaction of the act that it
-//!   tells of; no page waits for a mail server, and a process that is killed loses no mail.
+//!   tells of; no page waits for a mail server, and a process that is killed loses no mail. The hooks of an application read
+//!   the audit trail, which is written in the transaction of the act too.
 //! - **Any number of processes share one database**, and the version before runs beside an upgrade.
 //! - **Time is passed in**, in whole seconds; `domain::clock` alone asks the machine for it.
 
@@ -200,19 +202,22 @@ pub mod cli;
 pub mod testing;
 
 pub use app::{
-    AccountError, Accounts, Application, Builder, NewAccount, SessionInfo, StartError, StopSignals, UserSessions,
+    AccountError, AccountEvent, AccountEvents, Accounts, Application, Builder, EventCursor, NewAccount, SessionInfo,
+    StartError, StopSignals, UserSessions,
 };
 pub use config::{
     Arguments, ClientAddressHeader, DatabaseUrl, DeviceBinding, LogFormat, Registration, SettingError, Settings,
 };
 pub use domain::client::Client;
 pub use domain::clock::{Clock, ManualClock, SystemClock};
+pub use domain::event::EventType;
 pub use domain::id::{SessionId, UserId};
 pub use domain::network::{InvalidNetwork, Network};
 pub use domain::public_url::PublicUrl;
 pub use domain::session::Lifetimes;
 pub use domain::time_zone::{InvalidTimeZone, TimeZone};
 pub use domain::user::{Role, User};
+pub use jobs::HookError;
 pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, OutgoingEmail, SendError, Transport};
 pub use server::Listening;
 pub use session::{Identity, SessionError};
@@ -221,3 +226,8 @@ pub use web::{
     MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError,
     authenticate,
 };
+
+/// The examples of the page for those who use the library.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 
+use super::events::{AccountEvent, EventCursor, boxed};
 use super::parts::{KEY_FILE, StartError, system_clock, transport};
 use super::{Application, Start};
 use crate::config::{Arguments, SettingError};
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
 use crate::domain::user::User;
+use crate::jobs::{Call, HookError};
 use crate::mail::Transport;
 use crate::web::{Choices, Frame, LocalPath};
 
@@ -30,6 +32,7 @@ pub struct Builder {
     choices: Choices,
     transport: Option<Arc<dyn Transport>>,
     clock: Option<Arc<dyn Clock>>,
+    hooks: Vec<(EventCursor, Box<dyn Call>)>,
 }
 
 impl Application {
@@ -46,6 +49,7 @@ impl Application {
             choices: Choices::default(),
             transport: None,
             clock: None,
+            hooks: Vec::new(),
         }
     }
 }
@@ -112,6 +116,16 @@ impl Builder {
         self
     }
 
+    /// Calls a hook for every event of accounts, as [`Application::on_event`] says; that one is for a hook which needs what
+    /// was built, such as [`Application::accounts`].
+    pub fn on_event<F>(mut self, cursor: impl Into<EventCursor>, hook: F) -> Self
+    where
+        F: AsyncFn(AccountEvent) -> Result<(), HookError> + Send + 'static,
+    {
+        self.hooks.push((cursor.into(), boxed(hook)));
+        self
+    }
+
     /// Checks everything, opens the database, reads the keys and starts what runs beside the requests.
     ///
     /// It blocks for the moment that takes, and may be called before a runtime is started or in an async `main`. A database
@@ -130,6 +144,7 @@ impl Builder {
             mut choices,
             transport: own,
             clock,
+            hooks,
         } = self;
         let prefix = environment.as_deref().unwrap_or_default();
         let named = |error: SettingError| StartError::Setting { prefix: prefix.to_owned(), error };
@@ -150,6 +165,9 @@ impl Builder {
         let application =
             Application::start(Start { settings: &settings, public_url, clock, transport, key_file, choices })?;
         application.log_first_account()?;
+        for (cursor, hook) in hooks {
+            application.start_hook(cursor, hook)?;
+        }
         Ok(application)
     }
 }

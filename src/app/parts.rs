@@ -72,6 +72,14 @@ pub enum StartError {
     /// A text of a mail cannot be used.
     #[error(transparent)]
     MailTemplate(#[from] TemplateError),
+    /// There can be no such hook.
+    #[error("the hook {name:?} cannot be: {problem}")]
+    Hook {
+        /// Its name.
+        name: String,
+        /// Why not.
+        problem: &'static str,
+    },
     /// A thread, a signal handler or a static file failed.
     #[error("cannot start: {0}")]
     Io(#[from] std::io::Error),

@@ -8,80 +8,78 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::EndReason;
 use crate::domain::user::Role;
 
-/// The kinds of audit event; the names are the contract's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EventType {
-    /// A password opened a new sign-in.
-    SignedIn,
-    /// A sign-in was refused.
-    SignInFailed,
-    /// A kept sign-in signed its user in without a password.
-    AutoSignedIn,
-    /// The user signed out.
-    SignedOut,
-    /// A sign-in was ended by somebody or something else than its own sign-out.
-    SessionRevoked,
-    /// A refresh token was used a second time.
-    RefreshTokenReplayed,
-    /// An account was locked after too many failed sign-ins.
-    AccountLocked,
-    /// Whoever runs the site ended the lock of an account.
-    AccountUnlocked,
-    /// An account was made.
-    Registered,
-    /// A link to set a new password was asked for.
-    PasswordResetRequested,
-    /// A new password was set by such a link.
-    PasswordReset,
-    /// The address of an account is another one, or the one from before again.
-    EmailChanged,
-    /// Somebody used a link that was mailed to an address.
-    EmailVerified,
-    /// The password of an account is another one, however that came about.
-    PasswordChanged,
-    /// An account was deactivated: its owner may not sign in any more.
-    UserDeactivated,
-    /// An account was activated again.
-    UserActivated,
-    /// An account has another role.
-    RoleChanged,
-    /// An account was deleted by its owner; nothing says whose it was.
-    UserDeleted,
-    /// A new signing key was put in front of the others.
-    SigningKeyAdded,
-    /// The browser of a sign-in registered the key of its device.
-    DeviceBound,
-    /// The cookies of a sign-in that is bound to a device came without a proof by it.
-    DeviceNotProven,
+/// Defines the kinds of audit event by their names, which are the contract's.
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $kind:ident $name:literal,)*) => {
+        /// The kinds of audit event.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum EventType {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl EventType {
+            /// Returns the name as the audit trail spells it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+
+            /// Returns the kind with a name, unless only another version knows it.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$kind),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-impl EventType {
-    /// Returns the name as the column `event_type` spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedIn => "signed_in",
-            Self::SignInFailed => "sign_in_failed",
-            Self::AutoSignedIn => "auto_signed_in",
-            Self::SignedOut => "signed_out",
-            Self::SessionRevoked => "session_revoked",
-            Self::RefreshTokenReplayed => "refresh_token_replayed",
-            Self::AccountLocked => "account_locked",
-            Self::AccountUnlocked => "account_unlocked",
-            Self::Registered => "registered",
-            Self::PasswordResetRequested => "password_reset_requested",
-            Self::PasswordReset => "password_reset",
-            Self::EmailChanged => "email_changed",
-            Self::EmailVerified => "email_verified",
-            Self::PasswordChanged => "password_changed",
-            Self::UserDeactivated => "user_deactivated",
-            Self::UserActivated => "user_activated",
-            Self::RoleChanged => "role_changed",
-            Self::UserDeleted => "user_deleted",
-            Self::SigningKeyAdded => "signing_key_added",
-            Self::DeviceBound => "device_bound",
-            Self::DeviceNotProven => "device_not_proven",
-        }
-    }
+event_types! {
+    /// A password opened a new sign-in.
+    SignedIn "signed_in",
+    /// A sign-in was refused.
+    SignInFailed "sign_in_failed",
+    /// A kept sign-in signed its user in without a password.
+    AutoSignedIn "auto_signed_in",
+    /// The user signed out.
+    SignedOut "signed_out",
+    /// A sign-in was ended by somebody or something else than its own sign-out.
+    SessionRevoked "session_revoked",
+    /// A refresh token was used a second time.
+    RefreshTokenReplayed "refresh_token_replayed",
+    /// An account was locked after too many failed sign-ins.
+    AccountLocked "account_locked",
+    /// Whoever runs the site ended the lock of an account.
+    AccountUnlocked "account_unlocked",
+    /// An account was made.
+    Registered "registered",
+    /// A link to set a new password was asked for.
+    PasswordResetRequested "password_reset_requested",
+    /// A new password was set by such a link.
+    PasswordReset "password_reset",
+    /// The address of an account is another one, or the one from before again.
+    EmailChanged "email_changed",
+    /// Somebody used a link that was mailed to an address.
+    EmailVerified "email_verified",
+    /// The password of an account is another one, however that came about.
+    PasswordChanged "password_changed",
+    /// An account was deactivated: its owner may not sign in any more.
+    UserDeactivated "user_deactivated",
+    /// An account was activated again.
+    UserActivated "user_activated",
+    /// An account has another role.
+    RoleChanged "role_changed",
+    /// An account was deleted by its owner; nothing says whose it was.
+    UserDeleted "user_deleted",
+    /// A new signing key was put in front of the others.
+    SigningKeyAdded "signing_key_added",
+    /// The browser of a sign-in registered the key of its device.
+    DeviceBound "device_bound",
+    /// The cookies of a sign-in that is bound to a device came without a proof by it.
+    DeviceNotProven "device_not_proven",
 }
 
 /// What an event names as its cause where whoever runs the site did something by a command.

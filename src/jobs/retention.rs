@@ -12,8 +12,8 @@ use super::worker::{Stopped, Worker};
 use crate::domain::clock::Clock;
 use crate::session::{Rescue, Sessions};
 use crate::store::{
-    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, events, kept_forms, mail_limits,
-    notice_links, outbox, pending_registrations, sessions, sign_in_forms, throttle,
+    AdvisoryLock, Connection, Database, Exclusive, StoreError, auth_tokens, changes, event_cursors, events, kept_forms,
+    mail_limits, notice_links, outbox, pending_registrations, sessions, sign_in_forms, throttle,
 };
 
 /// How long a batch may keep the writer before it is committed: a rotation that comes meanwhile waits for it.
@@ -50,6 +50,9 @@ const BEHIND: time::Duration = time::Duration::days(1);
 /// How long a table of changes is kept: every process on the database has followed it within seconds, and what a new
 /// one remembers is younger than itself.
 const CHANGES_KEPT: time::Duration = time::Duration::days(1);
+
+/// How much longer than events the place of a hook is kept that no process has any more: one that has, says so daily.
+const HOOKS_KEPT: time::Duration = time::Duration::days(2);
 
 /// How many rows went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -114,6 +117,7 @@ impl Retention {
         self.all(over, nothing_ahead, kept_forms::delete_expired, &mut pause)?;
         self.all(over, nothing_ahead, pending_registrations::delete_expired, &mut pause)?;
         self.all(over, nothing_ahead, notice_links::delete_expired, &mut pause)?;
+        self.all(old_events - HOOKS_KEPT, nothing_ahead, event_cursors::delete_unused, &mut pause)?;
         Ok(Swept {
             forms,
             sessions: self.all(over, sessions::read_ahead, sessions::delete_expired, &mut pause)?,

@@ -22,7 +22,7 @@ use super::addresses;
 use super::error::StoreError;
 use super::mail_limits;
 use super::schema::outbox;
-use super::times::{moment, seconds};
+use super::times::{moment, seconds, shared_clock};
 use super::users;
 use crate::domain::id::UserId;
 use crate::domain::user::Email;
@@ -198,7 +198,7 @@ pub fn insert_overdue_theft_notice(
 /// # Errors
 /// If the database cannot read.
 pub fn next_due(connection: &mut Connection, except: &[i64], now: OffsetDateTime) -> Result<Option<i64>, StoreError> {
-    let clock = clock(connection, now)?;
+    let clock = shared_clock(connection, now)?;
     let due = outbox::table.filter(is_due(seconds(now))).filter(is_free(clock)).order((outbox::due_at, outbox::id));
     let enough = i64::try_from(except.len()).unwrap_or_default() + 1;
     let first: Vec<i64> = due.select(outbox::id).limit(enough).load(connection)?;
@@ -210,7 +210,7 @@ pub fn next_due(connection: &mut Connection, except: &[i64], now: OffsetDateTime
 /// # Errors
 /// If the database cannot write.
 pub fn take(connection: &mut Connection, id: i64, now: OffsetDateTime) -> Result<Option<TakenMail>, StoreError> {
-    let clock = clock(connection, now)?;
+    let clock = shared_clock(connection, now)?;
     let due = outbox::table.find(id).filter(is_due(seconds(now))).filter(is_free(clock));
     let lease = (outbox::attempts.eq(outbox::attempts + 1), outbox::leased_until.eq(clock + LEASE.whole_seconds()));
     if diesel::update(due).set(lease).execute(connection)? == 0 {
@@ -224,7 +224,7 @@ pub fn take(connection: &mut Connection, id: i64, now: OffsetDateTime) -> Result
 /// # Errors
 /// If the database cannot write.
 pub fn renew(connection: &mut Connection, lease: Lease, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let until = clock(connection, now)? + LEASE.whole_seconds();
+    let until = shared_clock(connection, now)? + LEASE.whole_seconds();
     let leased = outbox::table.find(lease.id).filter(outbox::attempts.eq(lease.attempts));
     Ok(diesel::update(leased).set(outbox::leased_until.eq(until)).execute(connection)? == 1)
 }
@@ -341,16 +341,6 @@ fn is_due(now: i64) -> _ {
 fn is_free(clock: i64) -> _ {
     let latest: i64 = clock + (LEASE + TOLERANCE).whole_seconds();
     outbox::leased_until.le(clock).or(outbox::leased_until.gt(latest))
-}
-
-/// Returns what the clock says that all processes on this database share.
-fn clock(connection: &mut Connection, now: OffsetDateTime) -> Result<i64, StoreError> {
-    match (connection, now) {
-        #[cfg(feature = "sqlite")]
-        (Connection::Sqlite(_), now) => Ok(seconds(now)),
-        #[cfg(feature = "postgres")]
-        (Connection::Postgres(server), _) => super::postgres::clock(server),
-    }
 }
 
 impl std::fmt::Debug for NewMail {

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::locks::{Lock, lock};
 use super::migrations;
 use super::schema::{
-    auth_events, auth_tokens, daily_counts, dropped_keys, kept_forms, mail_limits, notice_links, outbox,
+    auth_events, auth_tokens, daily_counts, dropped_keys, event_cursors, kept_forms, mail_limits, notice_links, outbox,
     pending_registrations, peppers, sessions, signing_key, throttle_counters, users,
 };
 use crate::store::url::DatabaseUrl;
@@ -26,13 +26,14 @@ const PAGE: i64 = 1000;
 const LOCK_TIMEOUT: &str = "PRAGMA busy_timeout = 15000";
 
 /// The tables that are sealed: all that are copied. `changes` and `nodes` are of the processes on the old database.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "users",
     "peppers",
     "sessions",
     "auth_tokens",
     "kept_forms",
     "auth_events",
+    "event_cursors",
     "signing_key",
     "dropped_keys",
     "outbox",
@@ -232,6 +233,17 @@ copied! { EventRow of auth_events by id {
     created_at: i64,
 } }
 
+copied! { CursorRow of event_cursors by name {
+    name: String,
+    position: i64,
+    missing: String,
+    lease: i64,
+    leased_until: i64,
+    failures: i64,
+    retry_at: i64,
+    used_at: i64,
+} }
+
 copied! { DroppedRow of dropped_keys by key_id {
     key_id: String,
     dropped_at: i64,
@@ -337,6 +349,8 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
     // The server counts them anew from the events that arrive.
     diesel::delete(daily_counts::table).execute(server)?;
     let events = EventRow::copy(file, server)?;
+    diesel::delete(event_cursors::table).execute(server)?;
+    CursorRow::copy(file, server)?;
     diesel::delete(dropped_keys::table).execute(server)?;
     DroppedRow::copy(file, server)?;
     copy_signing_key(file, server)?;
@@ -349,6 +363,10 @@ fn copy(file: &mut SqliteConnection, server: &mut PgConnection, to: &DatabaseUrl
             "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {table}), false)"
         ))?;
     }
+    // Where retention has deleted the last event, the numbers of the server begin below what the hooks have had.
+    server.batch_execute(
+        "UPDATE event_cursors SET position = least(position, (SELECT coalesce(max(id), 0) FROM auth_events))",
+    )?;
     Ok(Moved { users, sessions, events })
 }
 

@@ -47,6 +47,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    event_cursors (name) {
+        name -> Text,
+        position -> BigInt,
+        missing -> Text,
+        lease -> BigInt,
+        leased_until -> BigInt,
+        failures -> BigInt,
+        retry_at -> BigInt,
+        used_at -> BigInt,
+    }
+}
+
+diesel::table! {
     kept_forms (id) {
         id -> Binary,
         user_id -> BigInt,
@@ -234,6 +247,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     changes,
     daily_counts,
     dropped_keys,
+    event_cursors,
     kept_forms,
     mail_limits,
     nodes,

@@ -26,8 +26,8 @@ macro_rules! tables {
 }
 
 tables!(
-    auth_events auth_tokens changes daily_counts dropped_keys kept_forms mail_limits nodes notice_links outbox
-    pending_registrations peppers retention_clock sessions sign_in_forms signing_key throttle_counters tolerated_migrations users
+    auth_events auth_tokens changes daily_counts dropped_keys event_cursors kept_forms mail_limits nodes notice_links
+    outbox pending_registrations peppers retention_clock sessions sign_in_forms signing_key throttle_counters tolerated_migrations users
 );
 
 /// Returns what is missing, in the words of the database.

@@ -28,3 +28,14 @@ pub(super) fn database_clock(connection: &mut Connection) -> Result<i64, StoreEr
         Connection::Postgres(server) => postgres::clock(server),
     }
 }
+
+/// Returns what the clock says that all processes on this database share, in Unix seconds: the server's, or, for a file,
+/// that of the machine, which is what every process passes in.
+pub(super) fn shared_clock(connection: &mut Connection, now: OffsetDateTime) -> Result<i64, StoreError> {
+    match (connection, now) {
+        #[cfg(feature = "sqlite")]
+        (Connection::Sqlite(_), now) => Ok(seconds(now)),
+        #[cfg(feature = "postgres")]
+        (Connection::Postgres(server), _) => postgres::clock(server),
+    }
+}

@@ -53,6 +53,7 @@ mod form_rescue;
 mod full_disk;
 mod hands_on_sql;
 mod hang_up;
+mod hooks;
 mod in_front;
 mod in_front_tls;
 mod json;

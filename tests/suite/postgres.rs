@@ -11,7 +11,7 @@ use crate::support::server::{Launch, empty_folder, files};
 use crate::support::{POSTGRES, Rows};
 
 /// The subjects that say nothing of where the data are; what they leave out is about a file, or about no data at all.
-const SUBJECTS: [&str; 77] = [
+const SUBJECTS: [&str; 78] = [
     "access_coverage::",
     "account::",
     "account_data::",
@@ -45,6 +45,7 @@ const SUBJECTS: [&str; 77] = [
     "form_rescue::",
     "hands_on_sql::",
     "hang_up::",
+    "hooks::",
     "json::",
     "keep::",
     "keys::",

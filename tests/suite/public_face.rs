@@ -11,13 +11,14 @@ use std::time::Duration;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpResponse, ResponseError};
 use perennial::{
-    AccountError, Accounts, ApiUser, Application, Arguments, Builder, Client, ClientAddressHeader, Clock, CurrentUser,
-    DatabaseUrl, DeviceBinding, Email, Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField,
-    Frame, Identity, InvalidMailbox, InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError,
-    Mailbox, ManualClock, MaybeUser, Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl,
-    RecentUser, Registration, Require, RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife,
-    SettingError, Settings, StartError, StopSignals, SubmittedForm, SystemClock, TimeZone, Transport, User, UserId,
-    UserSessions, Visitor, WebError, authenticate,
+    AccountError, AccountEvent, AccountEvents, Accounts, ApiUser, Application, Arguments, Builder, Client,
+    ClientAddressHeader, Clock, CurrentUser, DatabaseUrl, DeviceBinding, Email, EventCursor, EventType, Form,
+    FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, Frame, HookError, Identity, InvalidMailbox,
+    InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError, Mailbox, ManualClock, MaybeUser,
+    Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl, RecentUser, Registration, Require,
+    RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife, SettingError, Settings,
+    StartError, StopSignals, SubmittedForm, SystemClock, TimeZone, Transport, User, UserId, UserSessions, Visitor,
+    WebError, authenticate,
 };
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -39,12 +40,21 @@ async fn building() -> Result<(), StartError> {
         })
         .allow_origin("https://forms.example.org")
         .transport(memory)
-        .clock(clock);
+        .clock(clock)
+        .on_event("hook", async |event: AccountEvent| -> Result<(), HookError> {
+            let _: (i64, Option<EventType>, String, OffsetDateTime) = (event.id, event.kind, event.name, event.at);
+            let _: (Option<UserId>, Option<String>, Option<SessionId>) = (event.user, event.email, event.session);
+            let _: [Option<String>; 3] = [event.reason, event.by, event.role];
+            let _: (Option<UserId>, Option<String>, Option<String>) = (event.by_user, event.address, event.user_agent);
+            Err("a reason")?
+        });
     let application: Application = builder.build()?;
     let _configure: &dyn Fn(&mut ServiceConfig) = &|config: &mut ServiceConfig| application.configure(config);
     let _mails: Vec<Email> = outbox.messages();
     let _anybody: Result<bool, SessionError> = application.has_accounts().await;
     let _first: Result<Option<String>, SessionError> = application.first_account_url().await;
+    application.on_event(EventCursor::new("other").from_oldest(), async |_| Ok(()))?;
+    let _events: AccountEvents = application.events("stream")?;
     application.start_draining();
     let stop: StopSignals = StopSignals::listen()?;
     let listening: Listening = TcpListener::bind("127.0.0.1:0")?.into();

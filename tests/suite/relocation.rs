@@ -35,6 +35,8 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     Rows::at(&format!("sqlite://{}/perennial.db", folder.path().display())).execute(
         "INSERT INTO outbox (message_id, recipient, subject, created_at, expires_at, refused_at, refusal, text, html) \
          VALUES ('a1', 'ada@example.org', 'Refused', 1, 1, 1, '550 nobody here', '', ''); \
+         INSERT INTO event_cursors (name, position, missing, lease, leased_until, failures, retry_at, used_at) \
+         VALUES ('mail list', 99, '', 3, 0, 0, 0, 0); \
          INSERT INTO mail_limits (recipient_hash, fifth_at) VALUES (zeroblob(32), 1); \
          INSERT INTO pending_registrations \
          (token_hash, email, full_name, password_hash, may_be_first, kept, created_at, expires_at) \
@@ -70,9 +72,10 @@ fn every_sign_in_goes_on_after_a_move_under_way() {
     for table in ["users", "sessions", "auth_events", "auth_tokens", "peppers", "outbox", "kept_forms"] {
         assert_eq!(file.count(table), rows.count(table), "{table}");
     }
-    for table in ["throttle_counters", "mail_limits", "pending_registrations", "notice_links"] {
+    for table in ["throttle_counters", "mail_limits", "pending_registrations", "notice_links", "event_cursors"] {
         assert!(file.count(table) > 0 && file.count(table) == rows.count(table), "{table}");
     }
+    assert_eq!(rows.number("SELECT position FROM event_cursors"), rows.number("SELECT max(id) FROM auth_events"));
     let known = "SELECT count(*) FROM throttle_counters WHERE account_hash IS NOT NULL";
     assert_eq!((file.number(known), rows.number(known)), (5, 5), "each device is known there too");
     let generations = "SELECT CAST(sum(generation) AS BIGINT) FROM sessions";

@@ -21,7 +21,12 @@ const CONTRACTION: &str = "\
     INSERT INTO tolerated_migrations (version, known) VALUES ('20991231000002', '20991231000001');";
 
 /// The migrations that the version before lacks, by their numbers, the newest first, and how to take each back.
-const LACKING: [(&str, &str, &str); 8] = [
+const LACKING: [(&str, &str, &str); 9] = [
+    (
+        "20261121000013",
+        include_str!("../../migrations/sqlite/2026-11-21-000013_event_cursors/down.sql"),
+        include_str!("../../migrations/postgres/2026-11-21-000013_event_cursors/down.sql"),
+    ),
     (
         "20261121000011",
         include_str!("../../migrations/sqlite/2026-11-21-000011_device_binding/down.sql"),

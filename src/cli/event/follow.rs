@@ -45,7 +45,7 @@ pub(super) fn run_into(settings: &Settings, file: &Path) -> Result<(), Failure> 
     let database = open_existing(settings)?;
     let (export, told) = ExportFile::open(file)?;
     let export = RefCell::new(export);
-    let follower = EventFollower::resume(&database, told);
+    let follower = EventFollower::resume(&database, &told);
     follow(follower, || false, |event| export.borrow_mut().append(&event), || export.borrow_mut().keep())
 }
 

@@ -166,6 +166,11 @@ impl TestApp {
         self.arguments.public_url.as_deref().unwrap_or("http://localhost:8080")
     }
 
+    /// Returns what is mounted.
+    pub fn application(&self) -> &Application {
+        &self.application
+    }
+
     /// Returns how requests are answered.
     pub fn serve(&self) -> Serve {
         self.server.serve()

@@ -72,6 +72,7 @@ pub fn everything_stored(folder: &Path) -> Vec<u8> {
             "kept_forms",
             "pending_registrations",
             "notice_links",
+            "event_cursors",
         ];
         let text = |table| format!("SELECT coalesce(string_agg(row::text, ' '), '') FROM {table} AS row");
         return tables.iter().flat_map(|table| rows.text(&text(table)).into_bytes()).collect();
