@@ -36,7 +36,7 @@ const LONG_AGO: Duration = Duration::hours(23);
 pub async fn check(app: &TestServer, method: &str, path: &str, allowed: Allowed) {
     let verb: Method = method.parse().unwrap();
     let stranger = app.browser();
-    let page = stranger.ask(verb.clone(), path).await;
+    let page = stranger.ask_for_head(verb.clone(), path).await;
     let script = stranger.fetch(verb.clone(), path).await;
     if allowed == Allowed::Public {
         let shut = page.location().starts_with("/login") && page.status == StatusCode::SEE_OTHER;
@@ -50,18 +50,18 @@ pub async fn check(app: &TestServer, method: &str, path: &str, allowed: Allowed)
     let browser = app.browser();
     if allowed == Allowed::RecentPassword {
         browser.sign_in_as_since(SOMEBODY, LONG_AGO).await;
-        let answer = browser.ask(verb.clone(), path).await;
+        let answer = browser.ask_for_head(verb.clone(), path).await;
         let asked = answer.location().starts_with("/reauthenticate") || answer.status == StatusCode::UNAUTHORIZED;
         assert!(asked, "{method} {path} answers somebody who entered the password long ago: {}", answer.status);
     }
     browser.sign_in_as(SOMEBODY).await;
     if let Allowed::Role(role) = allowed {
-        let answer = browser.ask(verb.clone(), path).await;
+        let answer = browser.ask_for_head(verb.clone(), path).await;
         let turned_away = matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND);
         assert!(turned_away, "{method} {path} answers somebody without the role {role}: {}", answer.status);
         browser.sign_in_as_role(&format!("{role}@example.org"), role).await;
     }
-    let answer = browser.ask(verb, path).await;
+    let answer = browser.ask_for_head(verb, path).await;
     let shut = answer.status == StatusCode::UNAUTHORIZED
         || answer.location().starts_with("/login")
         || answer.location().starts_with("/reauthenticate");

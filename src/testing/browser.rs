@@ -29,6 +29,11 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// How browsers send forms.
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// What stands between the parts of a form with a file (RFC 7578); no test is about a file that contains it.
+const BOUNDARY: &str = "----perennial-test-boundary";
+
+const DISPOSITION: &str = "Content-Disposition: form-data";
+
 /// What Firefox on Linux says it is.
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
@@ -200,6 +205,26 @@ impl TestBrowser {
         self.post(action, &fields).await
     }
 
+    /// Opens the page at `page` and sends its form that goes to `action` with a file, in parts: a form that has
+    /// `enctype="multipart/form-data"`. The file is the name of its field, its own name, and what is in it.
+    pub async fn upload(
+        &self,
+        page: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+        (field, name, bytes): (&str, &str, &[u8]),
+    ) -> Answer {
+        let token = self.token(page, action).await;
+        let mut body = Vec::new();
+        for (name, value) in fields.iter().chain([&("form_token", token.as_str())]) {
+            body.extend(format!("--{BOUNDARY}\r\n{DISPOSITION}; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        let file = format!("--{BOUNDARY}\r\n{DISPOSITION}; name=\"{field}\"; filename=\"{name}\"\r\n");
+        body.extend(file.bytes().chain(*b"Content-Type: application/octet-stream\r\n\r\n"));
+        body.extend(bytes.iter().copied().chain(format!("\r\n--{BOUNDARY}--\r\n").bytes()));
+        self.post_body(action, &format!("multipart/form-data; boundary={BOUNDARY}"), body).await
+    }
+
     /// Opens the page at `page` and returns the token of its form that goes to `action`; empty where it has none.
     pub async fn token(&self, page: &str, action: &str) -> String {
         form_token(&self.get(page).await.body(), action)
@@ -286,6 +311,14 @@ impl TestBrowser {
             let bytes = to_bytes(response.into_body()).await.unwrap().to_vec();
             Answer { status, headers, bytes }
         }
+    }
+
+    /// Asks for something by any method, and returns the answer without its body, which may have no end.
+    pub(super) async fn ask_for_head(&self, method: Method, path: &str) -> Answer {
+        let response = self.respond(self.request(&method, path)).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        self.take_in(&headers);
+        Answer { status, headers, bytes: Vec::new() }
     }
 
     /// Sends a request as it is, and returns the answer before its body is read; its cookies are not taken in.

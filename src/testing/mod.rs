@@ -35,8 +35,8 @@
 //! # }
 //! ```
 //!
-//! A [`TestBrowser`] has a cookie jar, sends forms ([`TestBrowser::submit`]) and follows redirects
-//! ([`TestBrowser::open`]). [`TestSite`] has the clock and the mail. [`assert_access!`](crate::assert_access)
+//! A [`TestBrowser`] has a cookie jar, sends forms ([`TestBrowser::submit`]), also with a file
+//! ([`TestBrowser::upload`]), and follows redirects ([`TestBrowser::open`]). [`TestSite`] has the clock and the mail. [`assert_access!`](crate::assert_access)
 //! walks a list of routes.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by failing")]
 

@@ -31,7 +31,7 @@ pub struct TestSite {
     perennial: Application,
     clock: Arc<ManualClock>,
     outbox: Outbox,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestSite {
@@ -50,19 +50,24 @@ impl TestSite {
     pub fn with(choose: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let builder = Application::builder().settings(|set| {
-            set.database_url = Some(format!("sqlite://{}", folder.path().join("perennial.db").display()));
+            set.database_url = Some(url_in(&folder));
             set.jwt_secret_key = Some(KEY.to_owned());
             set.bcrypt_cost = Some("4".to_owned());
         });
         let clock = Arc::new(ManualClock::at(START));
         let (transport, outbox) = Memory::new();
         let perennial = choose(builder).clock(clock.clone()).transport(transport).build().unwrap();
-        Self { perennial, clock, outbox, _folder: folder }
+        Self { perennial, clock, outbox, folder }
     }
 
     /// Returns what the application under test mounts.
     pub fn perennial(&self) -> &Application {
         &self.perennial
+    }
+
+    /// Returns the URL of the database, for the tables of the application under test.
+    pub fn database_url(&self) -> String {
+        url_in(&self.folder)
     }
 
     /// Serves an application that has mounted it.
@@ -99,4 +104,8 @@ impl TestSite {
         self.perennial.deliver_mail().unwrap();
         self.outbox.messages()
     }
+}
+
+fn url_in(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("perennial.db").display())
 }
