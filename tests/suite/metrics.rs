@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::Rows;
 use crate::support::chromium::find_program;
-use crate::support::client::{ACCESS, Client};
+use crate::support::client::{ACCESS, Client, exchange};
 use crate::support::kept::PageForm;
 use crate::support::patience::until;
 use crate::support::server::{Launch, Server, empty_folder, free_port};
@@ -148,8 +148,22 @@ fn an_address_in_use_ends_the_start_with_one_line() {
 fn prometheus_finds_no_fault_with_them() {
     let folder = empty_folder();
     let (server, mut metrics) = start(folder.path());
-    Client::of(&server).register("ada");
+    let mut ada = Client::of(&server);
+    ada.register("ada");
+    for path in ["/dashboard", "/devices", "/admin/users/1", "/not/there", "/static/none", "/api/v1/me", "/%00"] {
+        ada.get(path).unwrap();
+    }
+    let mut wrong = Client::of(&server);
+    for _ in 0..6 {
+        wrong.submit("/login", "/login", &[("email", "ada@example.org"), ("password", "wrong")]);
+    }
+    for method in ["DELETE", "BREW", "get"] {
+        exchange(server.address, wrong.head(method, "/login", "").as_bytes()).unwrap();
+    }
+    ada.sign_out();
     let text = scrape(&mut metrics);
+    assert!(sample(&text, "perennial_throttled_total") > Some(0.0), "{text}");
+    assert!(text.contains("method=\"other\"") && !text.contains("BREW"), "{text}");
     let mut checker = Command::new(find_program(&["promtool"]))
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
