@@ -72,6 +72,11 @@ impl Browser {
 
     /// Asks for a page, keeps its cookies, and returns the status.
     pub(crate) fn get(&mut self, path: &str) -> io::Result<u16> {
+        self.get_page(path).map(|(status, _)| status)
+    }
+
+    /// Does the same, and returns the page as well.
+    pub(crate) fn get_page(&mut self, path: &str) -> io::Result<(u16, Vec<u8>)> {
         let mut request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: ");
         for (name, value) in [("access_token", &self.access), ("keep_signed_in", &self.refresh)] {
             if let Some(value) = value {
@@ -95,8 +100,8 @@ impl Browser {
         while self.received.len() < length {
             self.receive()?;
         }
-        self.received.drain(..length);
-        status.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        let page = self.received.drain(..length).collect();
+        Ok((status.ok_or(io::ErrorKind::InvalidData)?, page))
     }
 
     fn keep(&mut self, line: &str) {

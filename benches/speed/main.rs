@@ -23,6 +23,7 @@ mod peers;
 mod process;
 mod refusals;
 mod renewals;
+mod scrapes;
 mod sign_ins;
 mod table;
 
@@ -45,6 +46,7 @@ enum Part {
     Hostile,
     Refusals,
     Renewals,
+    Scrapes,
 }
 
 /// Measures how fast Perennial is.
@@ -107,6 +109,9 @@ fn main() -> std::io::Result<()> {
     }
     if arguments.wants(Part::Renewals) {
         renewals::measure(&arguments, &mut rows);
+    }
+    if arguments.wants(Part::Scrapes) {
+        scrapes::measure(&arguments, &mut rows);
     }
     print!("{}\n\n{}", machine::describe(), table::table(&rows));
     Ok(())
