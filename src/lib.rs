@@ -222,8 +222,8 @@ pub use mail::{Email, InvalidMailbox, MailError, Mailbox, Memory, Outbox, Outgoi
 pub use server::Listening;
 pub use session::{Identity, SessionError};
 pub use web::{
-    ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, Frame,
-    MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError,
+    ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormPage, FormToken, FormTokenField,
+    Frame, MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError,
     authenticate,
 };
 

@@ -79,10 +79,11 @@ struct LastEvent<'a> {
 }
 
 struct Layout<'a> {
+    base: &'a str,
     site_name: &'a str,
     stylesheet: &'a str,
     icon: &'a str,
-    logo: &'a str,
+    logo: Option<&'a str>,
     frame: Option<Around<'a>>,
     nav: Option<Nav<'a>>,
     notice: Option<Banner<'a>>,
@@ -238,10 +239,11 @@ fn render<'a>(ready: &'a Ready, mut moments: Vec<Cow<'a, DisplayTime>>, address:
     let name = "Ada Lovelace";
     let nav = Nav { full_name: name, form_token: &ready.page.form_token, current: "dashboard", is_admin: true };
     let layout = Layout {
+        base: "",
         site_name: "Perennial",
         stylesheet: &ready.page.stylesheet,
         icon: &ready.page.icon,
-        logo: &ready.page.icon,
+        logo: None,
         frame: None,
         nav: Some(nav),
         notice: None,

@@ -15,7 +15,7 @@ use crate::domain::public_url::PublicUrl;
 use crate::domain::user::User;
 use crate::jobs::{Call, HookError};
 use crate::mail::Transport;
-use crate::web::{Choices, Frame, LocalPath};
+use crate::web::{Choices, FormPage, Frame, LocalPath};
 
 /// Puts an [`Application`] together; [`Application::builder`] begins one.
 ///
@@ -26,6 +26,7 @@ pub struct Builder {
     arguments: Arguments,
     environment: Option<String>,
     key_file: PathBuf,
+    mount: Option<String>,
     after_sign_in: Option<String>,
     logo: Option<String>,
     origins: Vec<String>,
@@ -43,6 +44,7 @@ impl Application {
             arguments: Arguments::default(),
             environment: None,
             key_file: PathBuf::from(KEY_FILE),
+            mount: None,
             after_sign_in: None,
             logo: None,
             origins: Vec::new(),
@@ -75,6 +77,14 @@ impl Builder {
         self
     }
 
+    /// Puts Perennial's pages below this path, `/auth` for instance, instead of at the root: `/auth/login`, `/auth/devices` and
+    /// so on, in pages, redirects and mails alike. The cookies hold for the whole site all the same, and so does
+    /// [`authenticate`](crate::authenticate), which belongs to the `App` itself.
+    pub fn mount(mut self, path: &str) -> Self {
+        self.mount = Some(path.to_owned());
+        self
+    }
+
     /// Leads whoever signs in to this path of the application, instead of to `/dashboard`, unless they were on their way to
     /// another page.
     pub fn after_sign_in(mut self, path: &str) -> Self {
@@ -91,6 +101,24 @@ impl Builder {
     /// Puts what `frame` returns around each page of Perennial's, for the user of the page if there is one.
     pub fn frame(mut self, frame: impl Fn(Option<&User>) -> Frame + Send + Sync + 'static) -> Self {
         self.choices.frame = Some(Arc::new(frame));
+        self
+    }
+
+    /// Makes the page at `/login` of the application's own, also where a sign-in was refused; it gets the form to show.
+    pub fn sign_in_page(mut self, page: impl Fn(&FormPage<'_>) -> String + Send + Sync + 'static) -> Self {
+        self.choices.pages.sign_in = Some(Arc::new(page));
+        self
+    }
+
+    /// Makes the page at `/register` of the application's own.
+    pub fn registration_page(mut self, page: impl Fn(&FormPage<'_>) -> String + Send + Sync + 'static) -> Self {
+        self.choices.pages.registration = Some(Arc::new(page));
+        self
+    }
+
+    /// Makes the page at `/password-reset`, where somebody asks for a link to set a new password, of the application's own.
+    pub fn password_reset_page(mut self, page: impl Fn(&FormPage<'_>) -> String + Send + Sync + 'static) -> Self {
+        self.choices.pages.password_reset = Some(Arc::new(page));
         self
     }
 
@@ -138,6 +166,7 @@ impl Builder {
             mut arguments,
             environment,
             key_file,
+            mount,
             after_sign_in,
             logo,
             origins,
@@ -157,6 +186,7 @@ impl Builder {
         choices.origins = origins.iter().map(|text| origin(text)).collect::<Result<_, _>>()?;
         let public_url = settings.public_url.clone();
         let public_url = public_url.unwrap_or_else(|| PublicUrl::localhost(settings.bind.port()));
+        let public_url = public_url.mounted_at(mount_path(mount)?);
         let transport = match own {
             Some(transport) => transport,
             None => transport(&settings, &public_url)?,
@@ -180,6 +210,23 @@ fn refused(name: &'static str, problem: String) -> StartError {
 fn local(name: &'static str, text: Option<String>) -> Result<Option<LocalPath>, StartError> {
     let parsed = text.map(|text| LocalPath::parse(&text).ok_or(text)).transpose();
     parsed.map_err(|text| refused(name, format!("takes a path of this application, such as /notes, and not {text:?}")))
+}
+
+/// Reads where the pages are to be.
+fn mount_path(text: Option<String>) -> Result<String, StartError> {
+    let Some(text) = text else { return Ok(String::new()) };
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    match text.strip_prefix('/') {
+        Some(names) if names.split('/').all(is_name) => Ok(text),
+        _ => {
+            let problem = format!(
+                "takes a path of letters, digits, hyphens and underscores, such as /auth, without a slash at its end, and not \
+                 {text:?}"
+            );
+            Err(refused("Builder::mount", problem))
+        }
+    }
 }
 
 /// Reads an origin as a browser writes it.

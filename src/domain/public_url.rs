@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// An `http` or `https` origin: scheme, host and port, nothing behind them.
+/// An `http` or `https` origin: scheme, host and port, nothing behind them but where an application has mounted the pages.
+///
+/// Written out, it is what the path of a page is put behind.
 ///
 /// All links and every `Origin` check come from here and never from the `Host` header, which a client may set to
 /// anything.
@@ -17,6 +19,7 @@ pub struct PublicUrl {
     port: Option<u16>,
     secure: bool,
     loopback: bool,
+    mount: String,
 }
 
 /// Says that a text is no origin.
@@ -28,7 +31,29 @@ impl PublicUrl {
     /// Returns the origin a newcomer sees: plain HTTP on this machine.
     pub fn localhost(port: u16) -> Self {
         let origin = if port == 80 { "http://localhost".to_owned() } else { format!("http://localhost:{port}") };
-        Self { origin, host: "localhost".to_owned(), port: Some(port), secure: false, loopback: true }
+        Self {
+            origin,
+            host: "localhost".to_owned(),
+            port: Some(port),
+            secure: false,
+            loopback: true,
+            mount: String::new(),
+        }
+    }
+
+    /// Says below which path of the origin the pages are: `/auth`, or nothing for the root.
+    pub(crate) fn mounted_at(self, mount: String) -> Self {
+        Self { mount, ..self }
+    }
+
+    /// Returns the path that the pages are below, without a slash at its end; empty for the root.
+    pub(crate) fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    /// Returns the path of a page as it is seen from the root of the pages; nothing if it is not below that.
+    pub(crate) fn within<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.mount.as_str()).filter(|rest| rest.starts_with('/'))
     }
 
     /// Returns the origin as a browser writes it in an `Origin` header.
@@ -64,7 +89,8 @@ impl PublicUrl {
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.origin)
+        f.write_str(&self.origin)?;
+        f.write_str(&self.mount)
     }
 }
 
@@ -91,8 +117,15 @@ impl FromStr for PublicUrl {
         };
         let port = url.port_or_known_default();
         let host = url.host_str().unwrap_or_default().to_owned();
-        bare.then(|| Self { origin: url.origin().ascii_serialization(), host, port, secure, loopback })
-            .ok_or(InvalidPublicUrl)
+        bare.then(|| Self {
+            origin: url.origin().ascii_serialization(),
+            host,
+            port,
+            secure,
+            loopback,
+            mount: String::new(),
+        })
+        .ok_or(InvalidPublicUrl)
     }
 }
 

@@ -3,6 +3,7 @@
 use actix_web::http::{Method, StatusCode};
 use time::Duration;
 
+use super::answer::Answer;
 use super::server::TestServer;
 
 /// Who may use a route.
@@ -35,15 +36,16 @@ const LONG_AGO: Duration = Duration::hours(23);
 /// If it does not; the message names the route.
 pub async fn check(app: &TestServer, method: &str, path: &str, allowed: Allowed) {
     let verb: Method = method.parse().unwrap();
+    let leads_to = |answer: &Answer, page: &str| answer.location().starts_with(&app.site().at(page));
     let stranger = app.browser();
     let page = stranger.ask_for_head(verb.clone(), path).await;
     let script = stranger.fetch(verb.clone(), path).await;
     if allowed == Allowed::Public {
-        let shut = page.location().starts_with("/login") && page.status == StatusCode::SEE_OTHER;
+        let shut = leads_to(&page, "/login") && page.status == StatusCode::SEE_OTHER;
         assert!(!shut && script.status != StatusCode::UNAUTHORIZED, "{method} {path} is not public: {}", page.status);
         return;
     }
-    let led = page.status == StatusCode::SEE_OTHER && page.location().starts_with("/login");
+    let led = page.status == StatusCode::SEE_OTHER && leads_to(&page, "/login");
     let refused = page.status == StatusCode::UNAUTHORIZED;
     assert!(led || refused, "{method} {path} answers somebody who is not signed in: {}", page.status);
     assert_eq!(script.status, StatusCode::UNAUTHORIZED, "{method} {path} answers a script that is not signed in");
@@ -51,7 +53,7 @@ pub async fn check(app: &TestServer, method: &str, path: &str, allowed: Allowed)
     if allowed == Allowed::RecentPassword {
         browser.sign_in_as_since(SOMEBODY, LONG_AGO).await;
         let answer = browser.ask_for_head(verb.clone(), path).await;
-        let asked = answer.location().starts_with("/reauthenticate") || answer.status == StatusCode::UNAUTHORIZED;
+        let asked = leads_to(&answer, "/reauthenticate") || answer.status == StatusCode::UNAUTHORIZED;
         assert!(asked, "{method} {path} answers somebody who entered the password long ago: {}", answer.status);
     }
     browser.sign_in_as(SOMEBODY).await;
@@ -63,8 +65,8 @@ pub async fn check(app: &TestServer, method: &str, path: &str, allowed: Allowed)
     }
     let answer = browser.ask_for_head(verb, path).await;
     let shut = answer.status == StatusCode::UNAUTHORIZED
-        || answer.location().starts_with("/login")
-        || answer.location().starts_with("/reauthenticate");
+        || leads_to(&answer, "/login")
+        || leads_to(&answer, "/reauthenticate");
     assert!(!shut, "{method} {path} does not answer somebody who may use it: {}", answer.status);
     if let (Allowed::Role(role), StatusCode::NOT_FOUND) = (allowed, answer.status) {
         panic!("{method} {path} does not answer somebody with the role {role}");

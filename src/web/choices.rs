@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 
+use super::form_page::FormPages;
 use super::local_path::LocalPath;
 use crate::domain::user::User;
 
@@ -34,6 +35,8 @@ pub struct Choices {
     pub(crate) logo: Option<LocalPath>,
     /// What is around Perennial's pages.
     pub(crate) frame: Option<FrameMaker>,
+    /// The pages that it makes itself.
+    pub(crate) pages: FormPages,
     /// Origins beside the public URL that may send what changes something.
     pub(crate) origins: Vec<HeaderValue>,
 }
@@ -45,6 +48,6 @@ impl fmt::Debug for Choices {
             .field("logo", &self.logo)
             .field("frame", &self.frame.is_some())
             .field("origins", &self.origins)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

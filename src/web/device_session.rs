@@ -44,8 +44,10 @@ pub(crate) fn is_browsers_own(method: &Method, path: &str) -> bool {
 /// Tells whether bytes begin a request that is the browser's own: whoever answers it before it is whole must say no more
 /// than 503 either.
 pub(crate) fn begins_browsers_own(bytes: &[u8]) -> bool {
-    let path = bytes.strip_prefix(b"POST ").unwrap_or_default();
-    [BIND, RENEW].iter().any(|own| path.starts_with(own.as_bytes()))
+    let target = bytes.strip_prefix(b"POST ").unwrap_or_default();
+    let path = target.split(|byte| b" ?".contains(byte)).next().unwrap_or_default();
+    // An application may have mounted them anywhere.
+    [BIND, RENEW].iter().any(|own| path.ends_with(own.as_bytes()))
 }
 
 /// Tells whether an answer may reach the browser as it is: what another layer says, of a limit or a timeout, would end the
@@ -60,8 +62,8 @@ pub(crate) fn may_answer(path: &str, response: &HttpResponse<BoxBody>) -> bool {
 }
 
 /// Asks the browser that has just been given a password to register the key of its device.
-pub(crate) fn ask_to_register(headers: &mut HeaderMap, registration: Option<&Registration>) {
-    let value = registration.and_then(|registration| structured_fields::registration(registration, BIND));
+pub(crate) fn ask_to_register(site: &Site, headers: &mut HeaderMap, registration: Option<&Registration>) {
+    let value = registration.and_then(|registration| structured_fields::registration(registration, &site.at(BIND)));
     if let Some(value) = value {
         headers.insert(REGISTRATION, value);
     }
@@ -131,10 +133,10 @@ fn sender(request: &HttpRequest, site: &Site) -> Client {
 fn session_answer(site: &Site, session: &DeviceSession) -> HttpResponse {
     let description = json!({
         "session_identifier": session.id.to_string(),
-        "refresh_url": RENEW,
+        "refresh_url": site.at(RENEW),
         "scope": {
             "include_site": false,
-            "scope_specification": [{ "type": "exclude", "domain": "*", "path": "/static" }],
+            "scope_specification": [{ "type": "exclude", "domain": "*", "path": site.at("/static") }],
         },
         "credentials": [site.jar.renewed_by_proof()],
         // Without it, a visit by a link from another site is not renewed first.

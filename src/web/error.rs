@@ -12,6 +12,7 @@ use crate::session::SessionError;
 use crate::store::StoreError;
 use crate::web::api::problem::Problem;
 use crate::web::local_path::LocalPath;
+use crate::web::own_page;
 
 /// Seconds after which a client may try again: a lock, a restart or a failover is over by then, and so is the queue of
 /// passwords.
@@ -187,6 +188,16 @@ impl ResponseError for WebError {
 
     /// Answers with everything but the page, which the middleware adds: it alone knows the site.
     fn error_response(&self) -> HttpResponse {
+        let mut response = self.head_of_response();
+        if matches!(response.status(), StatusCode::SEE_OTHER | StatusCode::UNAUTHORIZED) {
+            own_page::mark(&mut response);
+        }
+        response
+    }
+}
+
+impl WebError {
+    fn head_of_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::Problem(problem) => return problem.write(response.finish()),

@@ -126,9 +126,7 @@ pub static ROUTES: &[Route] = &[
     route("/rescue/again", "POST", Access::Public, |r| r.route(web::post().to(handlers::send_form_again))),
     route("/rescue/{id}", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::kept_form))),
     route("/activity", "GET, HEAD", Access::SignedIn, |r| r.route(read().to(handlers::activity))),
-    route("/.well-known/change-password", "GET, HEAD", Access::Public, |r| {
-        r.route(read().to(handlers::where_to_change_password))
-    }),
+    route(CHANGE_PASSWORD, "GET, HEAD", Access::Public, |r| r.route(read().to(handlers::where_to_change_password))),
     route("/admin", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::overview))),
     route("/admin/users", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::users))),
     route("/admin/users/{id}", "GET, HEAD", Access::Admin, |r| r.route(read().to(admin::user))),
@@ -169,6 +167,9 @@ pub static ROUTES: &[Route] = &[
     route("/api/openapi.json", "GET, HEAD", Access::Public, |r| r.route(read().to(api::openapi))),
 ];
 
+/// Where password managers look for the page that changes a password.
+const CHANGE_PASSWORD: &str = "/.well-known/change-password";
+
 /// What the name of a resource begins with, before the number of its row in [`ROUTES`].
 const NAME: &str = "perennial-";
 
@@ -180,9 +181,21 @@ pub(crate) fn number_of_route(request: &HttpRequest) -> Option<usize> {
 /// Adds every route to an application. What is not there is the application's to say; where it says nothing, the middleware
 /// makes a page of it.
 pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
-    let folder = site.static_dir.clone();
     // This runs once for each worker, and gives it a copy.
     config.app_data(web::Data::new(Site::clone(&site)));
+    let mount = site.public_url.mount();
+    if mount.is_empty() {
+        return configure_pages(config, &site);
+    }
+    let without_slash = web::resource("").route(read().to(handlers::home));
+    config.service(web::scope(mount).service(without_slash).configure(|config| configure_pages(config, &site)));
+    // Password managers ask for it at the root alone.
+    config.service(web::resource(CHANGE_PASSWORD).route(read().to(handlers::where_to_change_password)));
+}
+
+/// Adds every route, below where this is called.
+fn configure_pages(config: &mut ServiceConfig, site: &web::Data<Site>) {
+    let folder = site.static_dir.clone();
     // Actix asks one after the other, and a path with a part that varies costs a regular expression.
     let (varying, fixed): (Vec<_>, Vec<_>) = ROUTES.iter().enumerate().partition(|(_, route)| route.path.contains('{'));
     for (number, route) in fixed.into_iter().chain(varying) {
@@ -203,6 +216,11 @@ pub fn configure(config: &mut ServiceConfig, site: web::Data<Site>) {
         );
     }
     // Nothing but a slash at the end is too much.
+    let of_guard = site.clone();
+    let leads_to_page = move |context: &guard::GuardContext<'_>| {
+        let head = context.head();
+        page_without_slash(&of_guard, &head.method, head.uri.path()).is_some()
+    };
     config.service(web::resource("/{page:.+}/").guard(guard::fn_guard(leads_to_page)).to(without_slash));
 }
 
@@ -212,21 +230,19 @@ async fn method_not_allowed(methods: &'static str) -> Result<&'static str, WebEr
 
 /// Returns the page that a path with a slash too many is meant for: a row of the table, and so never another site's, whatever
 /// was asked for.
-fn page_without_slash(method: &Method, path: &str) -> Option<&'static Route> {
+fn page_without_slash(site: &Site, method: &Method, path: &str) -> Option<&'static Route> {
+    let path = site.within(path);
     let wanted = path.trim_end_matches('/');
     // A program that is led elsewhere may leave its token behind.
     let reads = matches!(*method, Method::GET | Method::HEAD) && !is_api(wanted);
     ROUTES.iter().find(|route| reads && path != wanted && route.path == wanted && route.methods.starts_with("GET"))
 }
 
-fn leads_to_page(context: &guard::GuardContext<'_>) -> bool {
-    page_without_slash(&context.head().method, context.head().uri.path()).is_some()
-}
-
 /// Leads on to the page that was meant.
-async fn without_slash(request: HttpRequest) -> Result<HttpResponse, WebError> {
-    let page = page_without_slash(request.method(), request.path()).ok_or(WebError::NotFound)?;
+async fn without_slash(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, WebError> {
+    let page = page_without_slash(&site, request.method(), request.path()).ok_or(WebError::NotFound)?;
     let query = request.query_string();
-    let location = if query.is_empty() { page.path.to_owned() } else { format!("{}?{query}", page.path) };
+    let page = site.at(page.path);
+    let location = if query.is_empty() { page } else { format!("{page}?{query}") };
     Ok(HttpResponse::PermanentRedirect().insert_header((LOCATION, location)).finish())
 }

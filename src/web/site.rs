@@ -85,6 +85,8 @@ pub struct Site {
     pub(crate) debug_auth: bool,
     pub(crate) log_requests: bool,
     pub(crate) choices: Choices,
+    /// The path of the dashboard, as the browser asks for it.
+    dashboard: String,
     pub(crate) faults: Faults,
     pub(crate) request_ids: RequestIds,
     draining: Arc<AtomicBool>,
@@ -99,6 +101,7 @@ impl Site {
         let static_dir = parts.static_dir.as_deref().map(StaticFolder::open).transpose()?;
         let assets = Assets::load(static_dir.as_ref())?;
         let origin = HeaderValue::from_str(parts.public_url.as_str()).map_err(std::io::Error::other)?;
+        let dashboard = format!("{}/dashboard", parts.public_url.mount());
         Ok(Self {
             sessions: parts.sessions,
             form_tokens: parts.form_tokens,
@@ -120,6 +123,7 @@ impl Site {
             debug_auth: parts.debug_auth,
             log_requests: parts.log_requests,
             choices: parts.choices,
+            dashboard,
             faults: Faults::default(),
             request_ids: RequestIds::new().map_err(std::io::Error::other)?,
             draining: Arc::default(),
@@ -146,7 +150,17 @@ impl Site {
 
     /// Returns where a sign-in leads: to the page that it was on the way to, or to where the application wants it.
     pub(crate) fn after_sign_in<'a>(&'a self, next: Option<&'a LocalPath>) -> &'a str {
-        next.or(self.choices.after_sign_in.as_ref()).map_or("/dashboard", LocalPath::as_str)
+        next.or(self.choices.after_sign_in.as_ref()).map_or(&self.dashboard, LocalPath::as_str)
+    }
+
+    /// Returns the path of a page of Perennial's as the browser asks for it.
+    pub(crate) fn at(&self, page: &str) -> String {
+        format!("{}{page}", self.public_url.mount())
+    }
+
+    /// Returns a path as [`ROUTES`](super::routes::ROUTES) has it; empty for what is not below Perennial's mount.
+    pub(crate) fn within<'a>(&self, path: &'a str) -> &'a str {
+        self.public_url.within(path).unwrap_or_default()
     }
 
     /// Returns the token that forms carry on the pages of a session; empty where this process has just lost the key that

@@ -31,7 +31,7 @@ pub(crate) async fn get(
 ///
 /// Their names stay when their content changes, so they are kept for a day and not for a year.
 pub(crate) async fn get_fixed(request: HttpRequest, site: web::Data<Site>) -> Result<HttpResponse, WebError> {
-    let asset = site.assets.find_fixed(request.path()).ok_or(WebError::NotFound)?;
+    let asset = site.assets.find_fixed(site.within(request.path())).ok_or(WebError::NotFound)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_TYPE, asset.content_type)).insert_header((CACHE_CONTROL, "public, max-age=86400"));
     Ok(response.body(asset.content.clone()))

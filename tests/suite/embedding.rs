@@ -234,3 +234,47 @@ async fn what_was_configured_follows_revocations_when_the_value_is_gone() {
     });
     assert_eq!(visit().await, StatusCode::SEE_OTHER);
 }
+
+/// Writes a page of the application's: everything that it is given, a line each.
+fn own_page(page: &perennial::FormPage<'_>) -> String {
+    let told = |field| page.problem(field).unwrap_or("fine").to_owned();
+    format!(
+        "<!doctype html><form method=\"post\" action=\"{}\">{}</form>own page of {:?}: {}|{}|{}|{:?}",
+        page.action(),
+        page.hidden_fields(),
+        page.value("email"),
+        told("email"),
+        page.message().unwrap_or("no message"),
+        page.is_checked("keep_signed_in"),
+        page.notices(),
+    )
+}
+
+#[actix_web::test]
+async fn an_application_makes_pages_of_its_own_around_the_same_forms() {
+    let choose = |builder: perennial::Builder| {
+        builder.sign_in_page(own_page).registration_page(own_page).password_reset_page(own_page)
+    };
+    let app = TestApp::chosen(|_| {}, routes, choose).await;
+    let browser = app.browser();
+    let empty = browser.submit("/register", "/register", &[("email", "<b>"), ("password", "short")]).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(empty.body().contains(r#"own page of "<b>": "#), "{}", empty.body());
+    assert!(!empty.body().contains(": fine|") && !empty.body().contains("short"));
+    browser.register().await;
+    let out = browser.submit("/dashboard", "/logout", &[]).await;
+    let after = browser.follow(out).await;
+    assert!(after.body().contains("You have signed out"), "{}", after.body());
+    let next = browser.get("/login?next=/notes%3Fa=1%26b=2").await.body();
+    assert!(next.contains(r#"name="next" value="/notes?a=1&#38;b=2""#), "{next}");
+    let wrong = [("email", "ada@example.org"), ("password", "wrong")];
+    let refused = browser.submit("/login", "/login", &wrong).await;
+    assert_eq!(
+        (refused.status, refused.header("content-type")),
+        (StatusCode::UNAUTHORIZED, "text/html; charset=utf-8")
+    );
+    assert!(refused.body().contains("|Invalid email or password.|false|"), "{}", refused.body());
+    let reset = browser.submit("/password-reset", "/password-reset", &[("email", "nobody")]).await;
+    assert_eq!(reset.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(reset.body().contains("own page of \"nobody\""));
+}

@@ -72,6 +72,7 @@ mod mail_templates;
 mod manual;
 mod metrics;
 mod model;
+mod mount;
 mod new_device;
 mod node_commands;
 mod node_keys;

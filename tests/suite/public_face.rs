@@ -13,10 +13,10 @@ use actix_web::{HttpResponse, ResponseError};
 use perennial::{
     AccountError, AccountEvent, AccountEvents, Accounts, ApiUser, Application, Arguments, Builder, Client,
     ClientAddressHeader, Clock, CurrentUser, DatabaseUrl, DeviceBinding, Email, EventCursor, EventType, Form,
-    FormError, FormGuard, FormHeader, FormLimit, FormToken, FormTokenField, Frame, HookError, Identity, InvalidMailbox,
-    InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError, Mailbox, ManualClock, MaybeUser,
-    Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl, RecentUser, Registration, Require,
-    RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife, SettingError, Settings,
+    FormError, FormGuard, FormHeader, FormLimit, FormPage, FormToken, FormTokenField, Frame, HookError, Identity,
+    InvalidMailbox, InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError, Mailbox, ManualClock,
+    MaybeUser, Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl, RecentUser, Registration,
+    Require, RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife, SettingError, Settings,
     StartError, StopSignals, SubmittedForm, SystemClock, TimeZone, Transport, User, UserId, UserSessions, Visitor,
     WebError, authenticate,
 };
@@ -31,6 +31,7 @@ async fn building() -> Result<(), StartError> {
         .environment("PERENNIAL_")
         .settings(|arguments: &mut Arguments| arguments.site_name = Some("Notes".to_owned()))
         .key_file("notes.key")
+        .mount("/auth")
         .after_sign_in("/notes")
         .logo("/logo.svg")
         .frame(|user: Option<&User>| Frame {
@@ -38,6 +39,9 @@ async fn building() -> Result<(), StartError> {
             before: user.map_or_else(String::new, |user| user.full_name.to_string()),
             after: String::new(),
         })
+        .sign_in_page(|page: &FormPage<'_>| page.hidden_fields())
+        .registration_page(|page: &FormPage<'_>| page.value("email").to_owned())
+        .password_reset_page(|page: &FormPage<'_>| format!("{} {:?}", page.action(), page.problem("email")))
         .allow_origin("https://forms.example.org")
         .transport(memory)
         .clock(clock)

@@ -339,7 +339,7 @@ fn every_form_of_a_template_carries_its_token() {
             let tokens = fields.matches("name=\"form_token\"").count();
             let get = by_get.iter().position(|(name, action)| {
                 *name == file.name
-                    && opening.contains(&format!("action=\"{action}\""))
+                    && opening.contains(&format!("action=\"{{{{ layout.base }}}}{action}\""))
                     && opening.contains("method=\"get\"")
             });
             if let Some(get) = get

@@ -91,7 +91,7 @@ fn page(
     filled: Filled<'_>,
 ) -> Result<HttpResponse, WebError> {
     let page = InvitationsPage {
-        layout: Layout::new(site, Some(auth), "admin").at("/admin/invitations"),
+        layout: Layout::new(site, Some(auth), "admin").on("/admin/invitations"),
         section: "invitations",
         form_token: site.form_token_of(admin.identity()),
         registration_open: site.registration_open,

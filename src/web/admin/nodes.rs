@@ -68,7 +68,7 @@ pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth, _admin: AdminU
     let zone = auth.identity().and_then(|identity| identity.user().time_zone);
     let times = Times::new(there.now, zone);
     let page = NodesPage {
-        layout: Layout::new(&site, Some(&auth), "admin").at("/admin/nodes"),
+        layout: Layout::new(&site, Some(&auth), "admin").on("/admin/nodes"),
         section: "nodes",
         nodes: there.nodes.iter().map(|node| NodeRow::new(node, &there, &times)).collect(),
     };

@@ -140,7 +140,7 @@ pub(super) async fn page(
     };
     let own = admin.identity().session();
     let page = UserPage {
-        layout: Layout::new(site, Some(auth), "admin").at(&format!("/admin/users/{}", user.id)),
+        layout: Layout::new(site, Some(auth), "admin").on(&format!("/admin/users/{}", user.id)),
         section: "users",
         form_token: site.form_token_of(admin.identity()),
         dialogs: filled.dialogs,

@@ -6,20 +6,29 @@ use std::sync::LazyLock;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi as Description, Ref, ResponseBuilder, Server};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::{MEDIA_TYPE, ProblemDetails, ProblemKind};
 use super::{protected, sessions, tokens};
 use crate::web::error::WebError;
+use crate::web::site::Site;
 
-/// The description, written once.
-static WRITTEN: LazyLock<Result<Bytes, String>> =
-    LazyLock::new(|| Document::openapi().to_json().map(Bytes::from).map_err(|error| error.to_string()));
+/// The description of the API at the root, written once.
+static WRITTEN: LazyLock<Result<Bytes, String>> = LazyLock::new(|| write(""));
+
+/// Writes the description for an API below `mount`.
+fn write(mount: &str) -> Result<Bytes, String> {
+    let mut description = Document::openapi();
+    if !mount.is_empty() {
+        description.servers = Some(vec![Server::new(mount)]);
+    }
+    description.to_json().map(Bytes::from).map_err(|error| error.to_string())
+}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -126,9 +135,9 @@ fn refusal(status: StatusCode, kinds: &[ProblemKind]) -> utoipa::openapi::Respon
 /// Describes the API.
 #[utoipa::path(get, path = "/api/openapi.json", operation_id = "openapi",
     responses((status = OK, description = "This description.", body = Object)))]
-pub(crate) async fn get() -> Result<HttpResponse, WebError> {
-    match &*WRITTEN {
-        Ok(written) => Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(written.clone())),
-        Err(error) => Err(WebError::Internal(error.as_str().into())),
-    }
+pub(crate) async fn get(site: Data<Site>) -> Result<HttpResponse, WebError> {
+    let mount = site.public_url.mount();
+    let written = if mount.is_empty() { WRITTEN.clone() } else { write(mount) };
+    let written = written.map_err(|error| WebError::Internal(error.into()))?;
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(written))
 }

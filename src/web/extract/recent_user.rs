@@ -65,5 +65,5 @@ pub(crate) fn require_recent(user: &CurrentUser, request: &HttpRequest, within: 
 
 /// Returns the page that a form was sent from; the page that asks for the password does not lead to itself.
 fn page_of_form(request: &HttpRequest, site: &Site) -> Option<LocalPath> {
-    site.page_of_form(request.headers()).filter(|page| !page.as_str().starts_with("/reauthenticate"))
+    site.page_of_form(request.headers()).filter(|page| !site.within(page.as_str()).starts_with("/reauthenticate"))
 }

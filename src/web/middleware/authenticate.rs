@@ -38,14 +38,17 @@ impl Arrived {
 ///
 /// Below `/static` there may be handlers of an application's too, which know their user.
 pub(crate) fn is_own_file(site: &Site, path: &str) -> bool {
-    let name = path.strip_prefix("/static/");
+    let name = site.within(path).strip_prefix("/static/");
     name.is_some_and(|name| site.static_dir.is_some() || site.assets.find(name).is_some())
 }
 
 /// Tells whether a path is one that probes and caches know, so that no answer there sets a cookie.
-pub(crate) fn is_for_nobody(path: &str) -> bool {
-    path.starts_with("/static/")
-        || matches!(path, "/healthz" | "/readyz" | "/favicon.ico" | "/apple-touch-icon.png" | "/robots.txt")
+pub(crate) fn is_for_nobody(site: &Site, path: &str) -> bool {
+    // At the root, where browsers ask for them, and below the mount.
+    [path, site.within(path)].into_iter().any(|path| {
+        path.starts_with("/static/")
+            || matches!(path, "/healthz" | "/readyz" | "/favicon.ico" | "/apple-touch-icon.png" | "/robots.txt")
+    })
 }
 
 /// The way in of nearly every request: by an access token that this process has verified before.
@@ -123,7 +126,7 @@ pub(crate) async fn finish<B>(
             // Whoever signs in starts with nothing that was there before.
             form = notice.and_then(|notice| with_notice(None, notice));
             site.jar.set_tokens(response.headers_mut(), &tokens);
-            ask_to_register(response.headers_mut(), tokens.registration.as_ref());
+            ask_to_register(site, response.headers_mut(), tokens.registration.as_ref());
         }
         // What the refresh token means was asked when the tokens were issued.
         Some(AuthChange::Renewed(tokens, notice)) => {
@@ -131,7 +134,7 @@ pub(crate) async fn finish<B>(
                 form = with_notice(form, notice);
             }
             site.jar.set_tokens(response.headers_mut(), &tokens);
-            ask_to_register(response.headers_mut(), tokens.registration.as_ref());
+            ask_to_register(site, response.headers_mut(), tokens.registration.as_ref());
         }
         Some(AuthChange::SignedOut(session)) => {
             form = sign_out_form(auth.form(), session);

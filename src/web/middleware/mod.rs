@@ -26,6 +26,7 @@ use super::api::path::is_api;
 use super::device_session::{is_browsers_own, may_answer, unavailable};
 use super::error::WebError;
 use super::extract::client_info::address;
+use super::own_page;
 use super::reader::wants_json;
 use super::request_auth::{NewFormCookie, RequestAuth};
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -74,10 +75,10 @@ async fn handle(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if is_api(request.match_info().as_str()) {
+    if is_api(site.within(request.match_info().as_str())) {
         return Box::pin(handle_api(site, id, request, next)).await;
     }
-    if is_browsers_own(request.method(), request.path()) {
+    if is_browsers_own(request.method(), site.within(request.path())) {
         return Box::pin(of_browser(&site, id, request, next)).await;
     }
     if !same_origin::allows(request.method(), request.headers(), &site.origin, &site.choices.origins) {
@@ -87,7 +88,7 @@ async fn handle(
         let response = next.call(request).await?.map_into_boxed_body();
         return Ok(answer(&site, id, response));
     }
-    if is_for_nobody(request.path()) {
+    if is_for_nobody(&site, request.path()) {
         return Box::pin(handle_without_cookies(site, id, request, next)).await;
     }
     if let Err(error) = site.sessions.node().keys().require() {
@@ -106,7 +107,7 @@ async fn handle(
     };
     let mut sent = None;
     if *request.method() == Method::POST {
-        if request.path() == rescue::SEND_AGAIN
+        if site.within(request.path()) == rescue::SEND_AGAIN
             && let Err(error) = Box::pin(rescue::forward(&site, arrived.auth(), &mut request)).await
         {
             return Ok(answer(&site, id, request.error_response(error)));
@@ -179,7 +180,7 @@ async fn of_browser(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let path = request.path().to_owned();
+    let path = site.within(request.path()).to_owned();
     let response = match next.call(request).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => {
@@ -241,6 +242,7 @@ pub(crate) fn complete_alone(site: &web::Data<Site>, id: RequestId, response: Ht
 /// process is about to end.
 fn finish_head(site: &Site, id: RequestId, response: &mut HttpResponse) {
     security_headers::set(site, response.headers_mut());
+    own_page::place(site.public_url.mount(), response);
     response.headers_mut().insert(X_REQUEST_ID, id.header());
     if site.is_draining() {
         // A header of that name would not reach the client: Actix writes its own.

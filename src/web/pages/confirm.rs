@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{render, see_other};
+use super::{lead_to, render, see_other};
 use crate::web::error::WebError;
 use crate::web::local_path::LocalPath;
 use crate::web::request_auth::RequestAuth;
@@ -46,7 +46,7 @@ pub(crate) async fn get(
     let (next, round) = query.map(|query| (query.next.clone(), query.round)).unwrap_or_default();
     let (next, round) = (next.and_then(|next| LocalPath::parse(&next)), round.unwrap_or(0));
     if auth.identity().is_some() {
-        return Ok(see_other(site.after_sign_in(next.as_ref())));
+        return Ok(lead_to(site.after_sign_in(next.as_ref())));
     }
     let sign_in = LocalPath::on_the_way("/login", next.as_ref());
     if auth.authenticated().unproven.is_none() || round >= ROUNDS {
@@ -54,7 +54,7 @@ pub(crate) async fn get(
     }
     let here = LocalPath::on_the_way("/session/confirm", next.as_ref());
     let again = format!("{here}{}round={}", if next.is_some() { '&' } else { '?' }, round.saturating_add(1));
-    let refresh = HeaderValue::try_from(format!("{PAUSE_SECONDS}; url={again}"));
+    let refresh = HeaderValue::try_from(format!("{PAUSE_SECONDS}; url={}", site.at(&again)));
     let page = ConfirmPage { layout: Layout::new(&site, Some(&auth), ""), again, sign_in };
     let mut response = render(StatusCode::OK, &page)?;
     if let Ok(refresh) = refresh {

@@ -8,7 +8,7 @@ use askama::Template;
 
 use super::error::PasswordField;
 use super::layout::Layout;
-use super::{render, see_other};
+use super::{lead_to, render, see_other};
 use crate::crypto::FormBinding;
 use crate::display::time::DisplayTime;
 use crate::domain::id::KeptFormId;
@@ -84,7 +84,7 @@ pub(crate) async fn get(
     let page = KeptFormPage {
         layout: Layout::new(&site, Some(auth), "rescue"),
         form_token: site.form_tokens.token_of_kept(FormBinding::Session(user.identity().session()), id)?,
-        act: act(&form.to),
+        act: act(site.within(&form.to)),
         shown: shown(false),
         folded: shown(true),
         passwords: PasswordField::all(form.passwords(), label),
@@ -98,10 +98,10 @@ pub(crate) async fn get(
 
 /// Leads whoever came too late to the empty form, and says so: there, or, where that page may not say it, on the way.
 fn over(site: &Site, user: &CurrentUser, page: &LocalPath) -> Result<HttpResponse, WebError> {
-    let path = page.as_str().split(['?', '#']).next().unwrap_or_default();
+    let path = site.within(page.as_str().split(['?', '#']).next().unwrap_or_default());
     let own = OWN.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     if own {
-        return Ok(AuthChange::Done(Notice::FormOver).attach(see_other(page.as_str())));
+        return Ok(AuthChange::Done(Notice::FormOver).attach(lead_to(page.as_str())));
     }
     let page = OverPage { layout: Layout::new(site, Some(user.auth()), "rescue"), page: page.as_str() };
     render(StatusCode::GONE, &page)

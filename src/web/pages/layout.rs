@@ -24,11 +24,13 @@ const LEFT_OPEN: Duration = Duration::days(1);
 
 /// The frame of a page.
 pub(crate) struct Layout<'a> {
+    /// The path that every page of Perennial's is below; empty for the root.
+    pub(crate) base: Base<'a>,
     pub(crate) site_name: &'a str,
     pub(crate) stylesheet: &'a str,
     pub(crate) icon: &'a str,
     /// The image beside the name of the site.
-    pub(crate) logo: &'a str,
+    pub(crate) logo: Option<&'a str>,
     /// What an application has around the page, in the place of the header.
     pub(crate) frame: Option<Around>,
     pub(crate) nav: Option<Nav<'a>>,
@@ -39,6 +41,18 @@ pub(crate) struct Layout<'a> {
     /// Where a button of the frame leads back to: this page.
     pub(crate) here: String,
 }
+
+/// The path that every page of Perennial's is below: a few letters and slashes, which need no escaping.
+#[derive(Clone, Copy)]
+pub(crate) struct Base<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Base<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl HtmlSafe for Base<'_> {}
 
 /// What an application has around the page, written out as it is.
 pub(crate) struct Around {
@@ -131,10 +145,11 @@ impl<'a> Layout<'a> {
             auth.zip(identity).and_then(|(auth, identity)| Some(TheftWarning::new(identity.theft()?, &auth.times())));
         let asked_back = ends_soon.is_some() || theft.is_some() || curtain.is_some();
         Self {
+            base: Base(site.public_url.mount()),
             site_name: &site.site_name,
             stylesheet: site.assets.stylesheet(),
             icon: site.assets.icon(),
-            logo: site.choices.logo.as_ref().map_or(site.assets.icon(), LocalPath::as_str),
+            logo: site.choices.logo.as_ref().map(LocalPath::as_str),
             frame: site
                 .choices
                 .frame
@@ -145,8 +160,19 @@ impl<'a> Layout<'a> {
             ends_soon,
             curtain,
             theft,
-            here: if asked_back { format!("/{current}") } else { String::new() },
+            here: if asked_back { site.at(&format!("/{current}")) } else { String::new() },
         }
+    }
+
+    /// Returns what a banner says, for a page that has none.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.notice.iter().map(|banner| banner.words.clone()).collect()
+    }
+
+    /// Lets the buttons of the frame lead back to a page of Perennial's that the name of its part does not say.
+    pub(crate) fn on(self, page: &str) -> Self {
+        let here = format!("{}{page}", self.base);
+        self.at(&here)
     }
 
     /// Lets the buttons of the frame lead back to this part of the page, and not to its beginning.

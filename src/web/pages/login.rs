@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::throttled::{Refusal, retry_after};
-use super::{NO_EMAIL, Problem, kept_hint, render, see_other, switch_account};
+use super::{NO_EMAIL, Problem, kept_hint, lead_to, render, switch_account, told};
 use crate::display::duration::exactly;
 use crate::display::time::DisplayTime;
 use crate::domain::audience::Audience;
@@ -15,6 +15,7 @@ use crate::domain::session::{EndReason, SHARED_IDLE};
 use crate::session::{Ended, SignIn, SignInOutcome, Throttled, Tombstone};
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
+use crate::web::form_page::FormPage;
 use crate::web::forms::SubmittedForm;
 use crate::web::local_path::LocalPath;
 use crate::web::notice::Notice;
@@ -88,7 +89,7 @@ pub(crate) async fn get(
 ) -> Result<HttpResponse, WebError> {
     let next = query.and_then(|query| LocalPath::parse(query.next.as_deref()?));
     if auth.identity().is_some() {
-        return Ok(see_other(site.after_sign_in(next.as_ref())));
+        return Ok(lead_to(site.after_sign_in(next.as_ref())));
     }
     let (own, shown) = (auth.form().and_then(|form| form.ended), auth.authenticated().ended);
     let ended = match own {
@@ -155,7 +156,7 @@ pub(crate) async fn post(
     match site.sessions.sign_in(attempt, auth.authenticated(), &client).await? {
         SignInOutcome::SignedIn { tokens, weakness } => {
             let next = site.after_sign_in(next.as_ref());
-            let response = throttle::remember(&site, device, see_other(next));
+            let response = throttle::remember(&site, device, lead_to(next));
             Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(response))
         }
         SignInOutcome::Throttled(throttled) => refuse_throttled(throttled, &request, &site, &auth, filled),
@@ -202,7 +203,34 @@ fn page(
         ended: filled.ended,
         registration_open: site.registration_open,
     };
-    render(status, &page)
+    match &site.choices.pages.sign_in {
+        Some(maker) => Ok(page.form().answer(maker, status)),
+        None => render(status, &page),
+    }
+}
+
+impl LoginPage<'_> {
+    /// Returns what a page of the application's shows instead.
+    fn form(&self) -> FormPage<'_> {
+        let mut notices = self.layout.notices();
+        notices.extend(self.ended.as_ref().map(|ended| format!("{}. {}", ended.heading, ended.message)));
+        let at = self.again.as_ref().and_then(|again| again.at.as_ref());
+        notices.extend(at.map(|at| format!("You can try again {}.", at.ago)));
+        let ticked = |ticked| if ticked { "on" } else { "" };
+        FormPage {
+            action: format!("{}/login", self.layout.base),
+            form_token: &self.form_token,
+            hidden: vec![("next", self.next)],
+            values: vec![
+                ("email", self.email),
+                ("keep_signed_in", ticked(self.keep_signed_in)),
+                ("shared_computer", ticked(self.shared_computer)),
+            ],
+            problems: told(&self.problems),
+            message: self.failure,
+            notices,
+        }
+    }
 }
 
 /// Says why whoever seems to be signed in is asked for the password.

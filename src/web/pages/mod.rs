@@ -80,6 +80,11 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
+/// Returns what is wrong with each field.
+fn told(problems: &[Problem]) -> Vec<(&'static str, &str)> {
+    problems.iter().map(|problem| (problem.field, problem.message.as_str())).collect()
+}
+
 /// What is said where an e-mail address is missing.
 const NO_EMAIL: &str = "Enter your email address";
 
@@ -131,6 +136,14 @@ pub(crate) fn render(status: StatusCode, page: &impl Template) -> Result<HttpRes
     Ok(response)
 }
 
-pub(crate) fn see_other(location: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+/// Leads to a page of Perennial's, wherever it is mounted.
+pub(crate) fn see_other(page: &str) -> HttpResponse {
+    let mut response = lead_to(page);
+    crate::web::own_page::mark(&mut response);
+    response
+}
+
+/// Leads to any path of the site, as the browser asks for it.
+pub(crate) fn lead_to(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, path)).finish()
 }

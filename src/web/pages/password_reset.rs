@@ -7,12 +7,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{NO_EMAIL, Problem, render, see_other, without_referrer};
+use super::{NO_EMAIL, Problem, render, see_other, told, without_referrer};
 use crate::accounts;
 use crate::domain::mail_token::RESET_LIFE;
 use crate::domain::user::Email;
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
+use crate::web::form_page::FormPage;
 use crate::web::forms::SubmittedForm;
 use crate::web::request_auth::RequestAuth;
 use crate::web::site::Site;
@@ -95,5 +96,24 @@ fn page(
         minutes: RESET_LIFE.whole_minutes(),
         problems,
     };
-    Ok(without_referrer(render(status, &page)?))
+    let response = match &site.choices.pages.password_reset {
+        Some(maker) => page.form().answer(maker, status),
+        None => render(status, &page)?,
+    };
+    Ok(without_referrer(response))
+}
+
+impl PasswordResetPage<'_> {
+    /// Returns what a page of the application's shows instead.
+    fn form(&self) -> FormPage<'_> {
+        FormPage {
+            action: format!("{}/password-reset", self.layout.base),
+            form_token: &self.form_token,
+            hidden: Vec::new(),
+            values: vec![("email", self.email)],
+            problems: told(&self.problems),
+            message: None,
+            notices: self.layout.notices(),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::throttled::{Refusal, retry_after};
-use super::{Problem, render, see_other};
+use super::{Problem, lead_to, render, see_other};
 use crate::display::time::DisplayTime;
 use crate::domain::password::Password;
 use crate::session::ReauthenticationOutcome;
@@ -85,7 +85,7 @@ pub(crate) async fn post(
     let acting = user.acting(&presented, device, &client);
     match site.sessions.reauthenticate(acting, password).await? {
         ReauthenticationOutcome::Done(tokens) => {
-            let response = see_other(next.as_ref().map_or("/account", LocalPath::as_str));
+            let response = next.as_ref().map_or_else(|| see_other("/account"), |next| lead_to(next.as_str()));
             Ok(AuthChange::Renewed(tokens, None).attach(throttle::remember(&site, device, response)))
         }
         ReauthenticationOutcome::Refused => {

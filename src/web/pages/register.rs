@@ -7,7 +7,7 @@ use askama::Template;
 use zeroize::Zeroizing;
 
 use super::layout::Layout;
-use super::{NO_EMAIL, Problem, check_mail, kept_hint, render, see_other, switch_account};
+use super::{NO_EMAIL, Problem, check_mail, kept_hint, lead_to, render, switch_account, told};
 use crate::accounts::{self, RegistrationOutcome};
 use crate::domain::id::{DeviceId, FormId};
 use crate::domain::password::Password;
@@ -15,6 +15,7 @@ use crate::domain::password_quality::Weakness;
 use crate::domain::user::{Email, FullName, InvalidEmail};
 use crate::web::error::WebError;
 use crate::web::extract::client_info::ClientInfo;
+use crate::web::form_page::FormPage;
 use crate::web::forms::SubmittedForm;
 use crate::web::request_auth::{AuthChange, RequestAuth};
 use crate::web::site::Site;
@@ -59,7 +60,7 @@ pub(crate) async fn get(
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, WebError> {
     if auth.identity().is_some() {
-        return Ok(see_other(site.after_sign_in(None)));
+        return Ok(lead_to(site.after_sign_in(None)));
     }
     refuse_closed(&site)?;
     let first = query.and_then(|query| query.into_inner().first).unwrap_or_default();
@@ -116,7 +117,7 @@ pub(crate) async fn post(
     }
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
         RegistrationOutcome::Registered(tokens) => {
-            let response = throttle::remember(&site, device, see_other(site.after_sign_in(None)));
+            let response = throttle::remember(&site, device, lead_to(site.after_sign_in(None)));
             Ok(AuthChange::SignedIn(tokens, None).attach(response))
         }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
@@ -207,5 +208,27 @@ async fn page(
         // Once there is an account, the token is worth nothing.
         first: if first_account { filled.first } else { "" },
     };
-    render(status, &page)
+    match &site.choices.pages.registration {
+        Some(maker) => Ok(page.form().answer(maker, status)),
+        None => render(status, &page),
+    }
+}
+
+impl RegisterPage<'_> {
+    /// Returns what a page of the application's shows instead.
+    fn form(&self) -> FormPage<'_> {
+        FormPage {
+            action: format!("{}/register", self.layout.base),
+            form_token: &self.form_token,
+            hidden: vec![("first", self.first)],
+            values: vec![
+                ("full_name", self.full_name),
+                ("email", self.email),
+                ("keep_signed_in", if self.keep_signed_in { "on" } else { "" }),
+            ],
+            problems: told(&self.problems),
+            message: None,
+            notices: self.layout.notices(),
+        }
+    }
 }

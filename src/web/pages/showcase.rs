@@ -1,5 +1,7 @@
 //! Every component in every state, light and dark, in one file to look at.
 
+mod templates;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -8,106 +10,20 @@ use askama::Template;
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
+use self::templates::{Event, Frame, Lives, Macro, Part, Row, Safe};
 use super::Problem;
-use super::activity::{Entry, entry};
+use super::activity::entry;
 use super::dashboard::Safety;
 use super::devices::DeviceRow;
 use super::error::PasswordField;
-use super::layout::{Banner, Curtain, Layout, Nav};
+use super::layout::{Banner, Base, Curtain, Layout, Nav};
 use super::life::Life;
 use super::theft_warning::TheftWarning;
-use crate::display::event::Tone;
-use crate::display::time::{DisplayTime, Times};
+use crate::display::time::Times;
 use crate::domain::event::PastEvent;
 use crate::web::assets::Assets;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 09:30 UTC);
-
-/// A component of the frame, as a page has it around its content.
-#[derive(Template)]
-#[template(
-    ext = "html",
-    source = r#"{%- import "components/time.html" as times -%}
-{%- if part == "header" -%}{% include "components/header.html" %}
-{%- else if part == "notice" -%}{% include "components/notice.html" %}
-{%- else if part == "ends_soon" -%}{% include "components/ends_soon.html" %}
-{%- else if part == "theft_warning" -%}{% include "components/theft_warning.html" %}
-{%- else -%}{% include "components/curtain.html" %}
-{%- endif -%}"#
-)]
-struct Frame {
-    part: &'static str,
-    layout: Layout<'static>,
-}
-
-#[derive(Template)]
-#[template(
-    ext = "html",
-    source = r#"{%- import "components/time.html" as times -%}<ul class="card rows">{% include "components/device_row.html" %}</ul>"#
-)]
-struct Row {
-    device: DeviceRow,
-    dialogs: bool,
-    form_token: &'static str,
-}
-
-#[derive(Template)]
-#[template(ext = "html", source = r#"<ul class="card events">{% include "components/event.html" %}</ul>"#)]
-struct Event {
-    event: Entry,
-}
-
-#[derive(Template)]
-#[template(ext = "html", source = r#"{% include "components/safety.html" %}"#)]
-struct Safe {
-    safety: Safety<'static>,
-}
-
-#[derive(Template)]
-#[template(
-    ext = "html",
-    source = r#"{%- import "components/time.html" as times -%}<section class="card">{% include "components/life.html" %}</section>"#
-)]
-struct Lives {
-    life: Life,
-}
-
-/// The components that are macros.
-#[derive(Template)]
-#[template(
-    ext = "html",
-    source = r##"{%- import "components/time.html" as times -%}{%- import "components/icon.html" as icons -%}
-{%- import "components/field.html" as field -%}{%- import "components/error_summary.html" as summary -%}
-{%- import "components/try_again.html" as throttle -%}{%- import "components/password_again.html" as passwords -%}
-{%- match part -%}
-{%- when Part::Icon(name) -%}{% call icons::icon(name) %}{% endcall %}
-{%- when Part::Time(time) -%}<p>{% call times::when(time) %}{% endcall %}<br>{% call times::ago(time) %}{% endcall %}<br>
-{%- call times::when_and_ago(time) %}{% endcall %}</p>
-{%- when Part::Field(problems, hint) -%}
-<form class="card form"><div class="field">
-<label class="field__label" for="name">Full name</label>
-{% if *hint %}<p class="field__hint hint" id="name-hint">As others should read it.</p>{% endif %}
-{%- call field::problem(problems, "name") %}{% endcall %}
-<input class="input" id="name" value="Ada"{% call field::attributes(problems, "name", *hint) %}{% endcall %}>
-</div></form>
-{%- when Part::Summary(problems, failure) -%}{% call summary::error_summary(problems, failure) %}{% endcall %}
-{%- when Part::TryAgain(again) -%}{% call throttle::try_again(again) %}{% endcall %}
-{%- when Part::PasswordAgain(field) -%}
-<form class="card form">{% call passwords::password_again(field) %}{% endcall %}</form>
-{%- endmatch -%}"##
-)]
-struct Macro {
-    part: Part,
-}
-
-enum Part {
-    Icon(String),
-    Time(DisplayTime),
-    Field(Vec<Problem>, bool),
-    Summary(Vec<Problem>, Option<&'static str>),
-    TryAgain(Option<DisplayTime>),
-    PasswordAgain(PasswordField),
-}
 
 /// The whole file.
 #[derive(Template)]
@@ -140,12 +56,13 @@ fn state(name: impl Into<String>, template: &impl Template) -> (String, String) 
     (name.into(), template.render().unwrap())
 }
 
-fn frame(part: &'static str, change: impl FnOnce(&mut Layout<'static>)) -> Frame {
-    let mut layout = Layout {
+fn layout() -> Layout<'static> {
+    Layout {
+        base: Base(""),
         site_name: "Perennial",
         stylesheet: "",
         icon: "../static/icons/icon.svg",
-        logo: "../static/icons/icon.svg",
+        logo: Some("../static/icons/icon.svg"),
         frame: None,
         nav: Some(Nav { full_name: "Ada Lovelace", form_token: "", current: "devices", is_admin: false }),
         notice: None,
@@ -153,7 +70,11 @@ fn frame(part: &'static str, change: impl FnOnce(&mut Layout<'static>)) -> Frame
         curtain: None,
         theft: None,
         here: "/devices".to_owned(),
-    };
+    }
+}
+
+fn frame(part: &'static str, change: impl FnOnce(&mut Layout<'static>)) -> Frame {
+    let mut layout = layout();
     change(&mut layout);
     Frame { part, layout }
 }
@@ -239,7 +160,7 @@ fn row(change: impl FnOnce(&mut DeviceRow)) -> Row {
         bound: false,
     };
     change(&mut device);
-    Row { device, dialogs: true, form_token: "" }
+    Row { layout: layout(), device, dialogs: true, form_token: "" }
 }
 
 fn rows() -> Component {
@@ -305,16 +226,22 @@ fn events() -> Component {
         ("device_not_proven", ""),
     ] {
         let event = event(kind, reason);
-        states.push(state(kind, &Event { event: entry(&event, std::slice::from_ref(&event), &times()) }));
+        states.push(state(
+            kind,
+            &Event { layout: layout(), event: entry(&event, std::slice::from_ref(&event), &times()) },
+        ));
     }
     let run = vec![event("auto_signed_in", ""); 3];
-    states.push(state("a run", &Event { event: entry(&event("auto_signed_in", ""), &run, &times()) }));
+    states
+        .push(state("a run", &Event { layout: layout(), event: entry(&event("auto_signed_in", ""), &run, &times()) }));
     ("event", states)
 }
 
 fn answers() -> Vec<Component> {
-    let safe =
-        |answer, because: &'static str, to_do| Safe { safety: Safety { answer, because: because.into(), to_do } };
+    let safe = |answer, because: &'static str, to_do| Safe {
+        layout: layout(),
+        safety: Safety { answer, because: because.into(), to_do },
+    };
     let life = |generation, idles| Lives {
         life: Life {
             began: times().past(NOW - Duration::days(10)),

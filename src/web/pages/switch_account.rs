@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
-use super::{render, see_other};
+use super::{lead_to, render, see_other};
 use crate::domain::user::{Email, User};
 use crate::web::error::WebError;
 use crate::web::extract::MaybeUser;
@@ -57,7 +57,7 @@ pub(crate) async fn get(
 ///
 /// A form that cannot be read names nobody.
 pub(crate) async fn answer(site: &Site, request: &HttpRequest, payload: web::Payload, user: &User) -> HttpResponse {
-    let Ok(form) = UnverifiedForm::read(request, payload).await else { return see_other(site.after_sign_in(None)) };
+    let Ok(form) = UnverifiedForm::read(request, payload).await else { return lead_to(site.after_sign_in(None)) };
     let (typed, next) = (form.get("email"), LocalPath::parse(form.get("next")));
     let meant_somebody_else = match typed.parse::<Email>() {
         Ok(typed) => typed.as_str() != &*user.email.to_ascii_lowercase(),
@@ -66,6 +66,6 @@ pub(crate) async fn answer(site: &Site, request: &HttpRequest, payload: web::Pay
     if meant_somebody_else {
         see_other(&LocalPath::on_the_way(PATH, next.as_ref()))
     } else {
-        see_other(site.after_sign_in(next.as_ref()))
+        lead_to(site.after_sign_in(next.as_ref()))
     }
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use time::OffsetDateTime;
 
-use super::see_other;
+use super::{lead_to, see_other};
 use crate::display::device::device;
 use crate::display::time::{DisplayTime, Times};
 use crate::domain::event::Theft;
@@ -50,7 +50,7 @@ pub(crate) async fn acknowledge(
     let shown = form.get("noticed").parse().ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     let known = user.identity().theft().map(|theft| theft.at);
     let next = LocalPath::parse(form.get("next"));
-    let back = see_other(next.as_ref().map_or("/dashboard", LocalPath::as_str));
+    let back = next.as_ref().map_or_else(|| see_other("/dashboard"), |next| lead_to(next.as_str()));
     // Somebody was faster, on another device or with a second click.
     let Some(noticed) = shown.or(known) else { return Ok(back) };
     site.sessions.acknowledge_theft(user.identity(), noticed).await?;

@@ -70,7 +70,7 @@ pub(crate) async fn get(
         rows.push(TokenRow { name: "Bound to this device", value: text(&meaning) });
     }
     let page = TokenDetailsPage {
-        layout: Layout::new(&site, Some(&auth), "devices").at("/token-details"),
+        layout: Layout::new(&site, Some(&auth), "devices").on("/token-details"),
         rows,
         nonce: auth.style_nonce().unwrap_or_default(),
         life: Life::new(&session, generation, left, site.sessions.lifetimes(), &auth),

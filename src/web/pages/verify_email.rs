@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::layout::Layout;
 use super::mail_link::{self, Dead};
-use super::{render, see_other, without_referrer};
+use super::{lead_to, render, see_other, without_referrer};
 use crate::accounts::{self, ConfirmOutcome, Confirmation, Confirming};
 use crate::session::IssuedTokens;
 use crate::web::error::WebError;
@@ -103,7 +103,7 @@ pub(crate) async fn post(
 }
 
 fn signed_in(site: &Site, by: &Confirming, tokens: IssuedTokens) -> HttpResponse {
-    let mut response = without_referrer(throttle::remember(site, by.device, see_other(site.after_sign_in(None))));
+    let mut response = without_referrer(throttle::remember(site, by.device, lead_to(site.after_sign_in(None))));
     site.jar.clear_password_reset(response.headers_mut());
     AuthChange::SignedIn(tokens, Some(Notice::EmailConfirmed)).attach(response)
 }

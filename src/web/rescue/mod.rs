@@ -71,7 +71,7 @@ impl Loss {
 /// Records the form that a request brings, as its handler reads it; nothing where it could not be rescued anyway: what is no
 /// form, or too large.
 pub(crate) fn record(site: &Site, mut request: ServiceRequest) -> (ServiceRequest, Option<Sent>) {
-    let again = request.path() == SEND_AGAIN;
+    let again = site.within(request.path()) == SEND_AGAIN;
     let sent = addressed(site, &request).and_then(|(to, page)| {
         let announced = announced_length(request.headers())?;
         let limit = if again { again::MAX_BYTES } else { MAX_BYTES };
@@ -92,9 +92,9 @@ fn addressed(site: &Site, request: &ServiceRequest) -> Option<(LocalPath, LocalP
         return None;
     }
     // Whoever wants to sign out has nothing left to do.
-    let path = request.uri().path_and_query().filter(|path| path.path() != "/logout")?;
+    let path = request.uri().path_and_query().filter(|path| site.within(path.path()) != "/logout")?;
     let to = LocalPath::parse(path.as_str())?;
-    let page = site.page_of_form(headers).filter(|page| !page.as_str().starts_with(KEPT));
+    let page = site.page_of_form(headers).filter(|page| !site.within(page.as_str()).starts_with(KEPT));
     let page = page.unwrap_or_else(|| to.clone());
     Some((to, page))
 }
@@ -114,7 +114,7 @@ pub(crate) async fn rescue(site: &web::Data<Site>, auth: &RequestAuth, sent: Sen
     let (Sent { to, page, recording }, bindings) = (sent, presented(auth));
     let Some(body) = recording.rest().await else { return };
     if let Loss::Door(door) = loss {
-        if to.as_str() == LEADS_ON {
+        if site.within(to.as_str()) == LEADS_ON {
             if let Some(location) = next_of(&to, &body).and_then(|next| on_the_way(door, &next)) {
                 response.headers_mut().insert(LOCATION, location);
             }
@@ -122,8 +122,8 @@ pub(crate) async fn rescue(site: &web::Data<Site>, auth: &RequestAuth, sent: Sen
         }
         match keep(site, auth, &to, &page, &body).await {
             Ok(kept) => {
-                if let Some(location) = kept.and_then(|id| on_the_way(door, &LocalPath::parse(&format!("{KEPT}{id}"))?))
-                {
+                let page = kept.and_then(|id| LocalPath::parse(&site.at(&format!("{KEPT}{id}"))));
+                if let Some(location) = page.and_then(|page| on_the_way(door, &page)) {
                     response.headers_mut().insert(LOCATION, location);
                 }
                 return;
