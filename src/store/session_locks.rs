@@ -15,9 +15,7 @@ use super::Connection;
 use super::error::StoreError;
 #[cfg(feature = "postgres")]
 use super::schema::sessions;
-use super::sessions::find;
-#[cfg(feature = "postgres")]
-use super::sessions::lock;
+use super::sessions::{find, lock};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Session;
 
@@ -43,11 +41,10 @@ pub enum Reach {
 /// If the database has no answer.
 pub fn lock_in_order(connection: &mut Connection, own: SessionId, reach: Reach) -> Result<Option<Session>, StoreError> {
     match (&mut *connection, reach) {
+        (_, Reach::Own) => return lock(connection, own),
         // The writer's transaction holds the lock on all of the file already.
         #[cfg(feature = "sqlite")]
         (Connection::Sqlite(_), _) => {}
-        #[cfg(feature = "postgres")]
-        (Connection::Postgres(_), Reach::Own) => return lock(connection, own),
         #[cfg(feature = "postgres")]
         (Connection::Postgres(server), Reach::One(other)) => {
             let both = sessions::table.filter(sessions::id.eq_any([own.to_string(), other.to_string()]));
