@@ -60,16 +60,21 @@ pub enum SignInOutcome {
 
 /// What a sign-in takes the place of in the jar.
 #[derive(Debug)]
-struct Replaced {
+pub(super) struct Replaced {
     /// What the cookies opened.
     sessions: Vec<SessionId>,
-    /// What they would have opened with a proof, of the very user who has just entered the password.
+    /// What they would have opened with a proof, of the very user who signs in.
     unproven: Option<Unproven>,
 }
 
 impl Replaced {
+    /// Returns what `held` has of it for the sign-in of `user`; `sessions` are those that the cookies open.
+    pub(super) fn by(user: UserId, sessions: Vec<SessionId>, held: &Authenticated) -> Self {
+        Self { sessions, unproven: held.unproven.clone().filter(|unproven| unproven.user == user) }
+    }
+
     /// Ends all of it; the browser without a proof was its owner's, and nobody is mailed about it.
-    fn end(
+    pub(super) fn end(
         mut self,
         connection: &mut Connection,
         client: &Client,
@@ -107,8 +112,7 @@ impl Sessions {
             PasswordOutcome::Throttled(throttled) => return Ok(SignInOutcome::Throttled(throttled)),
         };
         let now = self.now();
-        let unproven = held.unproven.clone().filter(|unproven| unproven.user == proven.user.id);
-        let replaced = Replaced { sessions: self.opening(held, now).await?, unproven };
+        let replaced = Replaced::by(proven.user.id, self.opening(held, now).await?, held);
         let draft = self.draft(keep, form, client, now)?.with_tokens_for(audience).on_shared_computer(shared_computer);
         let begun = draft.for_user(proven.user.id);
         let notice = self.new_device_notice(&proven.user, client, now)?;

@@ -3,10 +3,11 @@
 use time::OffsetDateTime;
 
 use super::authenticate::Authenticated;
-use super::end::{announced, end_replaced};
+use super::end::announced;
 use super::error::SessionError;
 use super::password_try::is_new_device;
 use super::sessions::Sessions;
+use super::sign_in::Replaced;
 use super::tokens::IssuedTokens;
 use crate::domain::client::Client;
 use crate::domain::event::{Event, EventType};
@@ -46,7 +47,7 @@ impl Sessions {
         let now = self.now();
         let found = self.parts.database.read(move |connection| users::find(connection, id));
         let Some(user) = found.await?.filter(|user| user.is_active) else { return Ok(None) };
-        let replaced = self.opening(held, now).await?;
+        let replaced = Replaced::by(id, self.opening(held, now).await?, held);
         let mut begun = self.draft(keep, None, client, now)?.for_user(id);
         begun.session.authenticated_at = authenticated_at.map_or(now, |at| at.min(now));
         let notice = if tell { Some(self.new_device_notice(&user, client, now)?) } else { None };
@@ -55,7 +56,7 @@ impl Sessions {
             if !users::lock_row(connection, id)?.is_some_and(|user| user.is_active) {
                 return Ok((None, Vec::new()));
             }
-            let ended = end_replaced(connection, &replaced, &client, now)?;
+            let ended = replaced.end(connection, &client, now)?;
             sessions::insert(connection, &begun.session)?;
             users::signed_in(connection, id, now)?;
             let event = Event::new(EventType::SignedIn, Some(id), &client, now).about(begun.session.id);

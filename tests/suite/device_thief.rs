@@ -1,6 +1,9 @@
 //! A thief who holds the cookie jar of a bound sign-in, and not its key.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::web::{self, Path};
+use perennial::{SessionLife, UserId, Visitor, WebError};
 use time::Duration;
 
 use crate::support::{Browser, Device, EMAIL, PASSWORD, TestApp};
@@ -119,6 +122,39 @@ async fn nobody_is_mailed_about_a_browser_that_proves_itself_or_enters_the_passw
         }
         app.advance(Duration::hours(2));
         assert_eq!(notices(&app), 0, "{by_password}");
+    }
+}
+
+/// Signs in whoever names an account: the check of an application.
+async fn vouch(visitor: Visitor, user: Path<i64>) -> Result<HttpResponse, WebError> {
+    let welcome = HttpResponse::NoContent().finish();
+    let signed_in = visitor.sign_in(UserId(*user), SessionLife::Kept, welcome).await?;
+    Ok(signed_in.unwrap_or_else(|| HttpResponse::Gone().finish()))
+}
+
+#[actix_web::test]
+async fn a_sign_in_that_an_application_vouches_for_takes_the_place_of_one_without_a_proof() {
+    for of_another in [false, true] {
+        let app = TestApp::embedded(
+            |_| {},
+            |config| {
+                config.route("/vouch/{user}", web::get().to(vouch));
+            },
+        );
+        let app = app.await;
+        let (owner, ..) = robbed(&app).await;
+        let grace = app.browser();
+        let fields = [("full_name", "Grace"), ("email", "grace@example.org"), ("password", PASSWORD)];
+        grace.submit("/register", "/register", &fields).await;
+        let user = |email| app.rows().number(&format!("SELECT id FROM users WHERE email = '{email}'"));
+        let user = user(if of_another { "grace@example.org" } else { EMAIL });
+        app.advance(LATER);
+        assert!(owner.get("/dashboard").await.set().contains(&"unproven".to_owned()));
+        assert_eq!(owner.get(&format!("/vouch/{user}")).await.status, StatusCode::NO_CONTENT);
+        let over = "SELECT count(*) FROM sessions WHERE device_key IS NOT NULL AND revoked_because = 'replaced'";
+        assert_eq!(app.rows().number(over), i64::from(!of_another));
+        app.advance(Duration::hours(2));
+        assert_eq!(notices(&app), usize::from(of_another), "{of_another}");
     }
 }
 
