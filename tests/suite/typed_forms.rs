@@ -9,6 +9,7 @@ use perennial::{CurrentUser, Form, FormGuard, FormHeader, FormToken, SubmittedFo
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::support::kept::{PageForm, sign_in_after};
 use crate::support::{Browser, TestApp};
 
 #[derive(Debug, Deserialize)]
@@ -151,4 +152,18 @@ async fn a_script_sends_the_token_in_a_header() {
     // A form may bring it there too.
     let answer = browser.with_header("x-form-token", &token).post("/notes", &[("title", "x")]).await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn a_form_that_meets_an_ended_sign_in_is_kept_and_becomes_the_same_value_after_the_next() {
+    let app = start().await;
+    let browser = app.signed_in().await;
+    let token = browser.token("/notes", "/notes").await;
+    app.rows().execute("UPDATE sessions SET revoked_at = created_at, revoked_because = 'revoked_on_another_device'");
+    app.catch_up();
+    let fields = [("title", "Rosé & co"), ("tags", "a+b"), ("tags", "c"), ("copies", "3"), ("form_token", &token)];
+    let met = browser.post("/notes", &fields).await;
+    let page = sign_in_after(&browser, &met).await.body();
+    let sent = PageForm::with_button(&page, "Send it now").unwrap().send(&browser, &[]).await;
+    assert_eq!((sent.status, sent.body().as_str()), (StatusCode::OK, "Rosé & co [\"a+b\", \"c\"] Some(3)"));
 }
