@@ -23,6 +23,7 @@ pub const KEY_FILE: &str = "perennial.key";
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// A setting makes no sense.
     #[error("{prefix}{error}")]

@@ -53,7 +53,13 @@ pub enum HashError {
     Stopped,
     /// bcrypt could not hash.
     #[error("bcrypt: {0}")]
-    Bcrypt(#[from] bcrypt::BcryptError),
+    Bcrypt(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl HashError {
+    fn of_bcrypt(error: bcrypt::BcryptError) -> Self {
+        Self::Bcrypt(error.into())
+    }
 }
 
 /// A bounded pool of threads that hash passwords.
@@ -151,7 +157,7 @@ impl PasswordPool {
             Some(weakness) => Ok(Err(weakness)),
             None => hasher.hash(&password).map(Ok),
         };
-        Ok(self.slot().await?.run(hash).await??)
+        self.slot().await?.run(hash).await?.map_err(HashError::of_bcrypt)
     }
 
     /// Hashes a password that was verified, however easy it is to guess.
@@ -159,7 +165,7 @@ impl PasswordPool {
     /// # Errors
     /// `Busy` past the queue; then come back in a few seconds.
     pub async fn hash(&self, password: Password) -> Result<String, HashError> {
-        Ok(self.slot().await?.run(move |hasher| hasher.hash(&password)).await??)
+        self.slot().await?.run(move |hasher| hasher.hash(&password)).await?.map_err(HashError::of_bcrypt)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::client::is_deceptive;
 
 /// Why there is no transport, or why an e-mail was not taken; no variant holds a password or the content of a mail.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MailError {
     /// The URL of the mail server is malformed; its text is left out, because it may hold a password.
     #[error("SMTP_URL: takes the URL of a mail server")]

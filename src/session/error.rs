@@ -5,6 +5,7 @@ use crate::store::StoreError;
 
 /// Why a use case of a session has no outcome; whoever asked is as signed in as before.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SessionError {
     /// The store has no answer.
     #[error(transparent)]
