@@ -145,7 +145,7 @@ impl Builder {
     }
 
     /// Calls a hook for every event of accounts, as [`Application::on_event`] says; that one is for a hook which needs what
-    /// was built, such as [`Application::accounts`].
+    /// is there only after this, such as [`Application::accounts`] or the application's own tables.
     pub fn on_event<F>(mut self, cursor: impl Into<EventCursor>, hook: F) -> Self
     where
         F: AsyncFn(AccountEvent) -> Result<(), HookError> + Send + 'static,
