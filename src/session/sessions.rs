@@ -1,5 +1,6 @@
 //! What every use case of a session needs, made once by the composition root.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -65,6 +66,9 @@ pub struct SessionsParts {
     /// Its place among the processes on the database.
     pub node: NodeState,
 }
+
+/// A write with what it changed, whatever its outcome is.
+type AnyWrite = Box<dyn FnOnce(&mut Connection) -> Result<(Box<dyn Any + Send>, Vec<Change>), StoreError> + Send>;
 
 /// The use cases of a session; clones share their state.
 #[derive(Clone)]
@@ -254,6 +258,19 @@ impl Sessions {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<(T, Vec<Change>), StoreError> + Send + 'static,
     ) -> Result<T, SessionError> {
+        let outcome = self.write_to_its_end(Box::new(|connection| {
+            let (outcome, changes) = write(connection)?;
+            Ok((Box::new(outcome), changes))
+        }));
+        outcome
+            .await?
+            .downcast()
+            .map(|outcome| *outcome)
+            .map_err(|_| StoreError::Query("the outcome is another write's".into()).into())
+    }
+
+    /// Does so for writes of every kind, so that the task is compiled once.
+    async fn write_to_its_end(&self, write: AnyWrite) -> Result<Box<dyn Any + Send>, SessionError> {
         let sessions = self.clone();
         let task = tokio::spawn(async move {
             let (outcome, changes) = sessions.parts.database.write(write).await?;

@@ -23,6 +23,7 @@ use super::no_writer::Writer;
 use super::sqlite::optimize;
 use super::transaction::bounded;
 use super::wakeup::{Wakes, Wakeup};
+use super::work::{Answered, Work, boxed};
 use super::write_probe::WriteProbe;
 #[cfg(feature = "sqlite")]
 use super::writer::Writer;
@@ -127,18 +128,18 @@ impl Database {
         &self,
         query: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.on_a_pooled(Scope::Statement, query).await
+        self.on_a_pooled(Scope::Statement, boxed(query)).await?.open()
     }
 
     /// Runs a query on this thread, which must not be an async worker. A server lets it run for longer than one of a request.
     ///
     /// # Errors
     /// As [`Database::read`].
-    pub fn read_blocking<T>(
+    pub fn read_blocking<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+        query: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
-        self.pooled(Scope::Background, query)
+        self.pooled(Scope::Background, boxed(query))?.open()
     }
 
     /// Runs a write in a transaction and answers once it is on disk.
@@ -149,11 +150,7 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.refuse_stopped()?;
-        match &self.0.writer {
-            Some(writer) => writer.write(write).await,
-            None => self.on_a_pooled(Scope::Transaction, write).await,
-        }
+        self.write_on(Scope::Transaction, boxed(write)).await?.open()
     }
 
     /// Runs a write that is a single statement on a server, which commits it in one round trip instead of three; on a file
@@ -165,11 +162,7 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.refuse_stopped()?;
-        match &self.0.writer {
-            Some(writer) => writer.write(write).await,
-            None => self.on_a_pooled(Scope::Statement, write).await,
-        }
+        self.write_on(Scope::Statement, boxed(write)).await?.open()
     }
 
     /// Runs a write like [`Database::write`] and blocks this thread.
@@ -184,9 +177,9 @@ impl Database {
     ) -> Result<T, StoreError> {
         self.refuse_stopped()?;
         let Some(writer) = &self.0.writer else {
-            return self.pooled(Scope::Background, write);
+            return self.pooled(Scope::Background, boxed(write))?.open();
         };
-        writer.write_blocking(write)
+        writer.write_blocking(boxed(write))?.open()
     }
 
     /// Returns how many connections of the pool are open, and how many of these wait for work.
@@ -273,12 +266,17 @@ impl Database {
         self.0.manager.revalidate_all();
     }
 
+    /// Hands a write to the one writer of a file, or to a connection to a server.
+    async fn write_on(&self, scope: Scope, write: Work<'static>) -> Result<Answered, StoreError> {
+        self.refuse_stopped()?;
+        match &self.0.writer {
+            Some(writer) => writer.write(write).await,
+            None => self.on_a_pooled(scope, write).await,
+        }
+    }
+
     /// Waits for a free connection without holding a thread, then for its answer.
-    async fn on_a_pooled<T: Send + 'static>(
-        &self,
-        scope: Scope,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    async fn on_a_pooled(&self, scope: Scope, work: Work<'static>) -> Result<Answered, StoreError> {
         let mut deadline = std::pin::pin!(sleep(REQUEST_TIMEOUT));
         let free = timeout(CONNECTION_TIMEOUT, Arc::clone(&self.0.permits).acquire_owned()).await;
         let permit: OwnedSemaphorePermit = free
@@ -299,11 +297,7 @@ impl Database {
         }
     }
 
-    fn pooled<T>(
-        &self,
-        scope: Scope,
-        work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn pooled(&self, scope: Scope, work: Work<'_>) -> Result<Answered, StoreError> {
         self.refuse_stopped()?;
         let Pooled { connection, .. } = &mut *self.0.pool.get()?;
         let has_pooler = self.0.manager.place.has_pooler();

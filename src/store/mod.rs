@@ -71,6 +71,7 @@ pub mod user_import;
 pub mod users;
 mod wakeup;
 pub mod withheld_mail;
+mod work;
 mod write_probe;
 #[cfg(feature = "sqlite")]
 mod writer;

@@ -20,6 +20,7 @@ use super::bounds::REQUEST_TIMEOUT;
 use super::checkpoints::Checkpoints;
 use super::error::StoreError;
 use super::sqlite::SqliteFile;
+use super::work::{Answered, Work};
 
 /// Writes that share a commit at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
@@ -67,10 +68,7 @@ impl Writer {
     }
 
     /// Queues a write and waits until it is on disk.
-    pub(super) async fn write<T: Send + 'static>(
-        &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    pub(super) async fn write(&self, write: Work<'static>) -> Result<Answered, StoreError> {
         let mut deadline = std::pin::pin!(sleep(REQUEST_TIMEOUT));
         let room = timeout(QUEUE_TIMEOUT, Arc::clone(&self.room).acquire_owned()).await;
         let room = room
@@ -98,10 +96,7 @@ impl Writer {
     }
 
     /// Queues a write and blocks this thread until it is on disk.
-    pub(super) fn write_blocking<T: Send + 'static>(
-        &self,
-        write: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    pub(super) fn write_blocking(&self, write: Work<'static>) -> Result<Answered, StoreError> {
         let (answer, answered) = sync_channel(1);
         self.submit(move |connection| {
             let written = connection.transaction(write);
@@ -121,7 +116,7 @@ impl Writer {
     }
 }
 
-fn outcome<T>(written: Result<T, StoreError>, committed: Result<(), BatchLost>) -> Result<T, StoreError> {
+fn outcome(written: Result<Answered, StoreError>, committed: Result<(), BatchLost>) -> Result<Answered, StoreError> {
     match (written, committed) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(lost)) => Err(StoreError::Unavailable(Box::new(lost))),
