@@ -37,6 +37,23 @@ impl std::fmt::Debug for AnyConnection {
     }
 }
 
+/// Runs a query on the connection that [`AnyConnection`] holds, by whatever name the query calls it.
+///
+/// For those that requests wait for. On the enum, Diesel writes the text of a query anew, twice each time; on what it holds,
+/// it knows a prepared statement by the type of its query.
+macro_rules! natively {
+    ($connection:expr, $held:ident => $query:expr) => {
+        match $connection {
+            #[cfg(feature = "sqlite")]
+            $crate::store::Connection::Sqlite($held) => $query,
+            #[cfg(feature = "postgres")]
+            $crate::store::Connection::Postgres($held) => $query,
+        }
+    };
+}
+
+pub(super) use natively;
+
 /// The place that connections lead to.
 #[derive(Debug, Clone)]
 pub(super) enum Place {

@@ -6,6 +6,7 @@ use diesel::sql_types::BigInt;
 use time::OffsetDateTime;
 
 use super::Connection;
+use super::connection::natively;
 use super::error::StoreError;
 use super::events;
 use super::schema::{sessions, users};
@@ -131,13 +132,13 @@ pub type WithUser = (Session, User, Option<OffsetDateTime>);
 /// # Errors
 /// If the database cannot read.
 pub fn find_with_user(connection: &mut Connection, id: SessionId) -> Result<Option<WithUser>, StoreError> {
-    let row = sessions::table
+    let row: QueryResult<(SessionRow, UserRow, Option<i64>)> = natively!(connection, held => sessions::table
         .inner_join(users::table)
         .filter(sessions::id.eq(id.to_string()))
         .select((SessionRow::as_select(), UserRow::as_select(), users::theft_noticed_at))
-        .get_result::<(SessionRow, UserRow, Option<i64>)>(connection)
-        .optional()?;
-    row.map(|(session, user, noticed)| Ok((session.try_into()?, user.try_into()?, noticed.map(moment).transpose()?)))
+        .get_result(held));
+    row.optional()?
+        .map(|(session, user, noticed)| Ok((session.try_into()?, user.try_into()?, noticed.map(moment).transpose()?)))
         .transpose()
 }
 

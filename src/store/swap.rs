@@ -9,6 +9,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 
 use super::Connection;
+use super::connection::natively;
 use super::error::StoreError;
 use super::events;
 use super::times::seconds;
@@ -40,7 +41,7 @@ pub fn swap(
             SwapWithEvent { swap, event: events::EventRow::of(event)? }.execute(server)?
         }
         (connection, event) => {
-            let swapped = swap.execute(connection)?;
+            let swapped = natively!(&mut *connection, held => swap.execute(held))?;
             if let (1, Some(event)) = (swapped, event) {
                 events::insert(connection, event)?;
             }
@@ -133,7 +134,7 @@ where
     }
 }
 
-impl RunQueryDsl<Connection> for SwapStatement {}
+impl<C> RunQueryDsl<C> for SwapStatement {}
 
 /// A swap and its event in one statement, as PostgreSQL can: it inserts one row if the swap took place, and none if not.
 #[cfg(feature = "postgres")]

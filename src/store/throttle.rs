@@ -17,6 +17,7 @@ use diesel::prelude::*;
 use time::{Duration, OffsetDateTime};
 
 use super::Connection;
+use super::connection::natively;
 use super::error::StoreError;
 use super::schema::throttle_counters;
 use super::throttle_keys::{account_key, address_text, device_key, form_key, key};
@@ -84,20 +85,17 @@ pub struct CountedTry {
 /// If the database has no answer.
 pub fn sign_in_tries(connection: &mut Connection, keys: &SignInKeys) -> Result<SignInTries, StoreError> {
     let columns = (throttle_counters::key_hash, throttle_counters::tries, throttle_counters::counted_at);
-    let is = |key: Option<&Vec<u8>>| throttle_counters::key_hash.eq(key.unwrap_or(&keys.all).clone());
-    // Not by `eq_any`: SQLite would be given a list of any length, and would have to prepare the statement each time.
-    let wanted = is(keys.device.as_ref()).or(is(keys.account.as_ref())).or(is(keys.address.as_ref())).or(is(None));
-    let rows: Vec<(Vec<u8>, i64, i64)> = throttle_counters::table.filter(wanted).select(columns).load(connection)?;
-    let find = |key: Option<&Vec<u8>>| {
-        let row = rows.iter().find(|(found, ..)| Some(found) == key);
+    let all = Some(keys.all.clone());
+    let counter =
+        |key: &Option<Vec<u8>>| throttle_counters::table.find(key.clone().unwrap_or_default()).select(columns);
+    // Not by `or` or `eq_any`: SQLite would make a table of what it found, and prepare a list of any length each time.
+    let wanted = counter(&keys.device).union_all(counter(&keys.account)).union_all(counter(&keys.address));
+    let rows: Vec<(Vec<u8>, i64, i64)> = natively!(connection, held => wanted.union_all(counter(&all)).load(held))?;
+    let find = |key: &Option<Vec<u8>>| {
+        let row = rows.iter().find(|(found, ..)| Some(found) == key.as_ref());
         row.map(|(_, tries, at)| (*tries, *at))
     };
-    tries_of(
-        find(keys.device.as_ref()),
-        find(keys.account.as_ref()),
-        find(keys.address.as_ref()),
-        find(Some(&keys.all)),
-    )
+    tries_of(find(&keys.device), find(&keys.account), find(&keys.address), find(&all))
 }
 
 /// Counts a try as a failure if the rules allow it, or returns why not; call it before the password is looked at, and
