@@ -7,7 +7,7 @@
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use cookie::{Cookie, SameSite};
 use memchr::memchr;
-use serde_json::{Value, json};
+use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 
 use crate::crypto::SignedValues;
@@ -40,6 +40,15 @@ pub(crate) struct CookieJar {
     password_reset: &'static str,
     device: &'static str,
     unproven: &'static str,
+}
+
+/// A cookie that a browser renews by a proof.
+#[derive(Serialize)]
+pub(crate) struct Credential {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    name: &'static str,
+    attributes: &'static str,
 }
 
 /// A browser that is not signed in, and what a page has still to tell its user.
@@ -191,9 +200,10 @@ impl CookieJar {
     }
 
     /// Describes the cookie that a proof renews, as [`CookieJar::set_tokens`] sets it and a browser keeps it in mind.
-    pub(crate) fn renewed_by_proof(&self) -> Value {
-        let secure = if self.secure { "Secure; " } else { "" };
-        json!({ "type": "cookie", "name": self.access, "attributes": format!("Path=/; {secure}HttpOnly; SameSite=Lax") })
+    pub(crate) fn renewed_by_proof(&self) -> Credential {
+        let attributes =
+            if self.secure { "Path=/; Secure; HttpOnly; SameSite=Lax" } else { "Path=/; HttpOnly; SameSite=Lax" };
+        Credential { kind: "cookie", name: self.access, attributes }
     }
 
     /// Takes an access token away that did not count: as long as a browser has it, it has no reason to renew it by a proof.
@@ -262,7 +272,7 @@ impl CookieJar {
         if let Some(life) = life {
             text.push_str(&format!("; Max-Age={}", life.whole_seconds().max(0)));
         }
-        match HeaderValue::from_str(&text) {
+        match HeaderValue::try_from(text) {
             Ok(value) => headers.append(SET_COOKIE, value),
             Err(_) => tracing::error!(cookie = name, "a cookie has a value that no header can carry"),
         }

@@ -8,8 +8,9 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use serde::Serialize;
 
+use super::cookies::Credential;
 use super::error::RETRY_SECONDS;
 use super::extract::client_info::{address, client};
 use super::fault_log::lost_nothing;
@@ -35,6 +36,33 @@ const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8")
 
 /// Ends the binding in the browser.
 const OVER: &str = r#"{"continue":false}"#;
+
+/// A session as the browser keeps it in mind.
+#[derive(Serialize)]
+struct Description<'a> {
+    session_identifier: &'a str,
+    refresh_url: String,
+    scope: Scope,
+    credentials: [Credential; 1],
+    /// Without any site, a visit by a link from another one is not renewed first.
+    allowed_refresh_initiators: [&'static str; 1],
+}
+
+/// Where the browser sees to it that the session is renewed.
+#[derive(Serialize)]
+struct Scope {
+    include_site: bool,
+    scope_specification: [Exception; 1],
+}
+
+/// Where it does not.
+#[derive(Serialize)]
+struct Exception {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    domain: &'static str,
+    path: String,
+}
 
 /// Tells whether a request is the browser's own and stands on its proof.
 pub(crate) fn is_browsers_own(method: &Method, path: &str) -> bool {
@@ -98,7 +126,7 @@ pub(crate) async fn renew(request: HttpRequest, site: web::Data<Site>) -> HttpRe
             response
         }
         Ok(RenewOutcome::Challenged { id, challenge }) => challenged(id, &challenge),
-        Ok(RenewOutcome::Over) => json_answer(OVER.to_owned()),
+        Ok(RenewOutcome::Over) => HttpResponse::Ok().insert_header((CONTENT_TYPE, JSON)).body(OVER),
         Ok(RenewOutcome::Unavailable) => unavailable(),
         Err(error) => failed(&site, error),
     }
@@ -131,19 +159,18 @@ fn sender(request: &HttpRequest, site: &Site) -> Client {
 
 /// Describes a session as the browser keeps it, with the cookies and the next challenge.
 fn session_answer(site: &Site, session: &DeviceSession) -> HttpResponse {
-    let description = json!({
-        "session_identifier": session.id.to_string(),
-        "refresh_url": site.at(RENEW),
-        "scope": {
-            "include_site": false,
-            "scope_specification": [{ "type": "exclude", "domain": "*", "path": site.at("/static") }],
+    let id = session.id.to_string();
+    let mut response = HttpResponse::Ok().json(Description {
+        session_identifier: &id,
+        refresh_url: site.at(RENEW),
+        scope: Scope {
+            include_site: false,
+            scope_specification: [Exception { kind: "exclude", domain: "*", path: site.at("/static") }],
         },
-        "credentials": [site.jar.renewed_by_proof()],
-        // Without it, a visit by a link from another site is not renewed first.
-        "allowed_refresh_initiators": ["*"],
+        credentials: [site.jar.renewed_by_proof()],
+        allowed_refresh_initiators: ["*"],
     });
-    let mut response = json_answer(description.to_string());
-    set_challenge(response.headers_mut(), session.id, &session.challenge);
+    set_challenge(response.headers_mut(), &id, &session.challenge);
     if let Some(tokens) = &session.tokens {
         site.jar.set_tokens(response.headers_mut(), tokens);
     }
@@ -152,20 +179,14 @@ fn session_answer(site: &Site, session: &DeviceSession) -> HttpResponse {
 
 fn challenged(id: SessionId, challenge: &str) -> HttpResponse {
     let mut response = plain(StatusCode::FORBIDDEN);
-    set_challenge(response.headers_mut(), id, challenge);
+    set_challenge(response.headers_mut(), &id.to_string(), challenge);
     response
 }
 
-fn set_challenge(headers: &mut HeaderMap, id: SessionId, challenge: &str) {
-    if let Some(value) = structured_fields::challenge(challenge, &id.to_string()) {
+fn set_challenge(headers: &mut HeaderMap, id: &str, challenge: &str) {
+    if let Some(value) = structured_fields::challenge(challenge, id) {
         headers.insert(CHALLENGE, value);
     }
-}
-
-fn json_answer(body: String) -> HttpResponse {
-    let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(body));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
 }
 
 /// Answers without a page: no person reads it.
