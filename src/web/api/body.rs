@@ -22,7 +22,7 @@ pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Zero
     if !is_json(request) {
         return Err(Problem::new(ProblemKind::BodyNotJson).into());
     }
-    forms::read_body(payload, MAX_BYTES).await
+    forms::read_body(request.headers(), payload, MAX_BYTES).await
 }
 
 /// Understands a body. The words of a refusal hold nothing of it, since it may hold a password.

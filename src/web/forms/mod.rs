@@ -19,7 +19,7 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev, web};
 use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt};
@@ -161,7 +161,7 @@ impl SubmittedForm {
         auth: &RequestAuth,
         site: &Site,
     ) -> Result<Self, WebError> {
-        let form = parse(request, &read_body(payload, limit).await?)?;
+        let form = parse(request, &read_body(request.headers(), payload, limit).await?)?;
         let binding = auth.presented_binding().ok_or(WebError::FormToken)?;
         let token = match form.get(TOKEN_FIELD) {
             "" => token_in_header(request.headers()),
@@ -185,7 +185,7 @@ impl UnverifiedForm {
     /// # Errors
     /// `TooLarge`, `TooSlow` or `BadRequest` by its form.
     pub(crate) async fn read(request: &HttpRequest, payload: web::Payload) -> Result<Self, WebError> {
-        Ok(Self(parse(request, &read_body(payload, MAX_BYTES).await?)?))
+        Ok(Self(parse(request, &read_body(request.headers(), payload, MAX_BYTES).await?)?))
     }
 
     /// Returns the first value of a field, empty where it is missing.
@@ -215,16 +215,24 @@ impl FromRequest for SubmittedForm {
 /// # Errors
 /// `TooLarge`, `TooSlow` or `BadRequest`.
 pub(crate) async fn read_body(
+    headers: &HeaderMap,
     mut payload: impl Stream<Item = Result<web::Bytes, PayloadError>> + Unpin,
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, WebError> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let read = async {
-        // All of it at once, so that it never moves.
-        let mut body = Zeroizing::new(Vec::with_capacity(limit));
+        // All of it at once, so that it does not move, and no more, since all of it is overwritten.
+        let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(limit).min(limit)));
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| WebError::BadRequest("The form did not arrive whole."))?;
-            if body.len() + chunk.len() > limit {
+            let length = body.len() + chunk.len();
+            if length > limit {
                 return Err(WebError::TooLarge);
+            }
+            if length > body.capacity() {
+                // Unpacked on the way, it may be longer than was said.
+                let arrived = std::mem::replace(&mut body, Zeroizing::new(Vec::with_capacity(limit)));
+                body.extend_from_slice(&arrived);
             }
             body.extend_from_slice(&chunk);
         }
@@ -284,6 +292,8 @@ fn decoded(text: &str) -> Option<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -324,6 +334,22 @@ mod tests {
         assert_eq!(form.take("c").as_str(), "x=y");
         assert_eq!(form.get("c"), "", "a value that was taken is not kept twice");
         assert!(parse(&request, b"a=%ff").is_err() && parse(&request, b"a=\xff").is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_body_gets_the_room_it_asks_for_and_all_of_it_where_it_turns_out_longer() {
+        let read = async |announced: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(length) = announced {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+            }
+            let chunks = futures_util::stream::iter(["a=", "1&", "b="]);
+            read_body(&headers, chunks.map(|chunk| Ok(web::Bytes::from_static(chunk.as_bytes()))), 10).await
+        };
+        for (announced, room) in [(Some("6"), 6), (Some("3"), 10), (Some("99"), 10), (Some("x"), 10), (None, 10)] {
+            let body = read(announced).await.unwrap();
+            assert_eq!((&body[..], body.capacity()), (&b"a=1&b="[..], room), "{announced:?}");
+        }
     }
 
     #[test]

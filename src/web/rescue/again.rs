@@ -117,7 +117,8 @@ pub(crate) async fn forward(site: &Site, auth: &RequestAuth, request: &mut Servi
     if !is_form(request.headers()) {
         return Ok(());
     }
-    let body = read_body(request.take_payload(), MAX_BYTES).await?;
+    let payload = request.take_payload();
+    let body = read_body(request.headers(), payload, MAX_BYTES).await?;
     let fields = read_fields(&body).unwrap_or_default();
     let Some((_, form, _)) = opened(site, &presented(auth), &fields, auth.now()) else { return Ok(()) };
     let Some(uri) = address(request.uri(), &form.to) else { return Ok(()) };
