@@ -1,5 +1,7 @@
 //! Forms from elsewhere, for somebody else, or of a shape that no browser sends.
 
+use std::time::Duration;
+
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
@@ -272,8 +274,8 @@ async fn a_form_that_does_not_arrive_is_given_up_after_ten_seconds() {
     let request = request.insert_header((CONTENT_TYPE, FORM));
     let start = Bytes::from(format!("form_token={token}&email="));
     let body = stream::once(async { Ok(start) }).chain(stream::pending());
-    tokio::time::pause();
     let begun = tokio::time::Instant::now();
     let response = (app.serve())(request, Some(Box::pin(body))).await;
-    assert_eq!((response.status(), begun.elapsed().as_secs()), (StatusCode::REQUEST_TIMEOUT, 10));
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    assert!(begun.elapsed() >= Duration::from_secs(10));
 }
