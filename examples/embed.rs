@@ -6,13 +6,12 @@
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 
-use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, Html, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use askama::Template;
-use perennial::{Application, CurrentUser, FormToken, SubmittedForm, authenticate};
+use perennial::{Application, CurrentUser, FormToken, SubmittedForm, WebError, authenticate};
 
 #[derive(Template)]
 #[template(
@@ -40,10 +39,10 @@ struct Page<'a> {
 struct Book(Mutex<Vec<String>>);
 
 /// Takes a [`CurrentUser`], so it is never reached without a sign-in.
-async fn read(user: CurrentUser, form_token: FormToken, book: Data<Book>) -> actix_web::Result<Html> {
+async fn read(user: CurrentUser, form_token: FormToken, book: Data<Book>) -> Result<Html, WebError> {
     let lines = book.0.lock().unwrap_or_else(PoisonError::into_inner);
     let page = Page { name: &user.user().full_name, form_token, lines: &lines };
-    Ok(Html::new(page.render().map_err(ErrorInternalServerError)?))
+    Ok(Html::new(page.render()?))
 }
 
 /// Takes a [`SubmittedForm`], so no other site can send it for the user.

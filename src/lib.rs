@@ -223,8 +223,8 @@ pub use server::Listening;
 pub use session::{Identity, SessionError};
 pub use web::{
     ApiUser, CurrentUser, Form, FormError, FormGuard, FormHeader, FormLimit, FormPage, FormToken, FormTokenField,
-    Frame, MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor, WebError,
-    authenticate,
+    Frame, FramedPage, MaybeUser, NamedRole, RecentUser, Require, RequireRole, SessionLife, SubmittedForm, Visitor,
+    WebError, authenticate,
 };
 
 /// The examples of the page for those who use the library.

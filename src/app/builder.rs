@@ -12,10 +12,9 @@ use super::{Application, Start};
 use crate::config::{Arguments, SettingError};
 use crate::domain::clock::Clock;
 use crate::domain::public_url::PublicUrl;
-use crate::domain::user::User;
 use crate::jobs::{Call, HookError};
 use crate::mail::Transport;
-use crate::web::{Choices, FormPage, Frame, LocalPath};
+use crate::web::{Choices, FormPage, Frame, FramedPage, LocalPath};
 
 /// Puts an [`Application`] together; [`Application::builder`] begins one.
 ///
@@ -98,8 +97,9 @@ impl Builder {
         self
     }
 
-    /// Puts what `frame` returns around each page of Perennial's, for the user of the page if there is one.
-    pub fn frame(mut self, frame: impl Fn(Option<&User>) -> Frame + Send + Sync + 'static) -> Self {
+    /// Puts what `frame` returns around each page of Perennial's. It takes the place of the header, and so needs a button of its
+    /// own that signs out.
+    pub fn frame(mut self, frame: impl Fn(&FramedPage<'_>) -> Frame + Send + Sync + 'static) -> Self {
         self.choices.frame = Some(Arc::new(frame));
         self
     }

@@ -23,8 +23,19 @@ pub struct Frame {
     pub after: String,
 }
 
-/// Makes the frame of a page, for its user if there is one.
-pub(crate) type FrameMaker = Arc<dyn Fn(Option<&User>) -> Frame + Send + Sync>;
+/// The page that a [`Frame`] is around.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FramedPage<'a> {
+    /// Whoever is signed in.
+    pub user: Option<&'a User>,
+    /// The token of their forms, for the button that signs out: a form that is sent by `POST` to `/logout` with this in a
+    /// field named `form_token`. Empty where nobody is signed in.
+    pub form_token: &'a str,
+}
+
+/// Makes the frame of a page.
+pub(crate) type FrameMaker = Arc<dyn Fn(&FramedPage<'_>) -> Frame + Send + Sync>;
 
 /// What an application chooses.
 #[derive(Clone, Default)]

@@ -37,7 +37,7 @@ mod trusted_proxies;
 pub use api::ApiUser;
 #[cfg(feature = "internals")]
 pub use api::problem::ProblemKind;
-pub use choices::{Choices, Frame};
+pub use choices::{Choices, Frame, FramedPage};
 pub(crate) use device_session::begins_browsers_own;
 pub use error::WebError;
 pub use extract::{CurrentUser, MaybeUser, NamedRole, RecentUser, RequireRole, SessionLife, Visitor};

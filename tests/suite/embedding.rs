@@ -118,9 +118,14 @@ async fn an_application_chooses_where_a_sign_in_leads_and_what_is_around_the_pag
         |_| {},
         routes,
         |builder| {
-            builder.after_sign_in("/page?tab=1").logo("/own.svg").frame(|user| Frame {
+            builder.after_sign_in("/page?tab=1").logo("/own.svg").frame(|page| Frame {
                 head: "<link rel=\"stylesheet\" href=\"/own.css\">".to_owned(),
-                before: user.map_or("<p>Who are you?</p>".to_owned(), |user| format!("<p>Shop of {}</p>", user.id.0)),
+                before: page.user.map_or("<p>Who are you?</p>".to_owned(), |user| {
+                    let token = format!("<input name=\"form_token\" value=\"{}\">", page.form_token);
+                    let button =
+                        format!("<form method=\"post\" action=\"/logout\">{token}<button>Leave</button></form>");
+                    format!("<p>Shop of {}</p>{button}", user.id.0)
+                }),
                 after: "<footer>Imprint</footer>".to_owned(),
             })
         },
@@ -133,14 +138,12 @@ async fn an_application_chooses_where_a_sign_in_leads_and_what_is_around_the_pag
     assert!(places.is_sorted() && !login.contains("site-header"), "{login}");
     let fields = [("full_name", "Ada"), ("email", "ada@example.org"), ("password", "three random words")];
     assert_eq!(browser.submit("/register", "/register", &fields).await.location(), "/page?tab=1");
-    assert!(
-        browser.get("/account").await.location().contains("/reauthenticate")
-            || browser.get("/devices").await.says("Shop of 1")
-    );
     assert!(browser.get("/devices").await.says("<p>Shop of 1</p>"));
     assert_eq!(browser.get("/").await.location(), "/page?tab=1");
     assert_eq!(browser.get("/login").await.location(), "/page?tab=1");
     assert_eq!(browser.get("/login?next=%2Fdevices").await.location(), "/devices");
+    assert_eq!(browser.submit("/token-details", "/logout", &[]).await.location(), "/login");
+    assert!(!browser.is_signed_in().await);
 }
 
 #[actix_web::test]

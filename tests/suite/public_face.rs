@@ -13,12 +13,12 @@ use actix_web::{HttpResponse, ResponseError};
 use perennial::{
     AccountError, AccountEvent, AccountEvents, Accounts, ApiUser, Application, Arguments, Builder, Client,
     ClientAddressHeader, Clock, CurrentUser, DatabaseUrl, DeviceBinding, Email, EventCursor, EventType, Form,
-    FormError, FormGuard, FormHeader, FormLimit, FormPage, FormToken, FormTokenField, Frame, HookError, Identity,
-    InvalidMailbox, InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError, Mailbox, ManualClock,
-    MaybeUser, Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl, RecentUser, Registration,
-    Require, RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife, SettingError, Settings,
-    StartError, StopSignals, SubmittedForm, SystemClock, TimeZone, Transport, User, UserId, UserSessions, Visitor,
-    WebError, authenticate,
+    FormError, FormGuard, FormHeader, FormLimit, FormPage, FormToken, FormTokenField, Frame, FramedPage, HookError,
+    Identity, InvalidMailbox, InvalidNetwork, InvalidTimeZone, Lifetimes, Listening, LogFormat, MailError, Mailbox,
+    ManualClock, MaybeUser, Memory, NamedRole, Network, NewAccount, Outbox, OutgoingEmail, PublicUrl, RecentUser,
+    Registration, Require, RequireRole, Role, SendError, SessionError, SessionId, SessionInfo, SessionLife,
+    SettingError, Settings, StartError, StopSignals, SubmittedForm, SystemClock, TimeZone, Transport, User, UserId,
+    UserSessions, Visitor, WebError, authenticate,
 };
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -34,9 +34,9 @@ async fn building() -> Result<(), StartError> {
         .mount("/auth")
         .after_sign_in("/notes")
         .logo("/logo.svg")
-        .frame(|user: Option<&User>| Frame {
+        .frame(|page: &FramedPage<'_>| Frame {
             head: String::new(),
-            before: user.map_or_else(String::new, |user| user.full_name.to_string()),
+            before: page.user.map_or_else(String::new, |user| format!("{} {}", user.full_name, page.form_token)),
             after: String::new(),
         })
         .sign_in_page(|page: &FormPage<'_>| page.hidden_fields())

@@ -10,7 +10,7 @@ use crate::display::time::DisplayTime;
 use crate::domain::session::SHARED_IDLE;
 use crate::domain::user::Role;
 use crate::session::Identity;
-use crate::web::choices::Frame;
+use crate::web::choices::{Frame, FramedPage};
 use crate::web::local_path::LocalPath;
 use crate::web::notice::Notice;
 use crate::web::request_auth::RequestAuth;
@@ -130,9 +130,10 @@ impl<'a> Layout<'a> {
     /// Frames the page named `current` for a request, or for nobody.
     pub(crate) fn new(site: &'a Site, auth: Option<&'a RequestAuth>, current: &'static str) -> Self {
         let identity = auth.and_then(RequestAuth::identity);
+        let form_token = identity.map_or("", |identity| site.form_token_of(identity));
         let nav = identity.map(|identity| Nav {
             full_name: &identity.user().full_name,
-            form_token: site.form_token_of(identity),
+            form_token,
             current,
             is_admin: identity.user().role == Role::ADMIN,
         });
@@ -150,11 +151,9 @@ impl<'a> Layout<'a> {
             stylesheet: site.assets.stylesheet(),
             icon: site.assets.icon(),
             logo: site.choices.logo.as_ref().map(LocalPath::as_str),
-            frame: site
-                .choices
-                .frame
-                .as_ref()
-                .map(|frame| Around::from(frame(identity.map(|identity| identity.user())))),
+            frame: site.choices.frame.as_ref().map(|frame| {
+                Around::from(frame(&FramedPage { user: identity.map(|identity| identity.user()), form_token }))
+            }),
             nav,
             notice: auth.and_then(RequestAuth::notice).map(Banner::new),
             ends_soon,
