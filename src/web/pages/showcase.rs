@@ -287,6 +287,13 @@ fn macros() -> Vec<Component> {
     let password = PasswordField::all(["new_password"].into_iter(), |_| "New password".to_owned()).remove(0);
     vec![
         ("icon", icons.map(|name| part(name, Part::Icon(name.to_owned()))).collect()),
+        (
+            "address",
+            vec![
+                part("long", Part::Address("ada.augusta.king.countess.of.lovelace@engines.analytical.example.org")),
+                part("none", Part::Address("no address")),
+            ],
+        ),
         ("time", vec![part("when, how long ago, both", Part::Time(time))]),
         (
             "field",

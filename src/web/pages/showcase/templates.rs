@@ -70,9 +70,10 @@ pub(super) struct Lives {
     ext = "html",
     source = r##"{%- import "components/time.html" as times -%}{%- import "components/icon.html" as icons -%}
 {%- import "components/field.html" as field -%}{%- import "components/error_summary.html" as summary -%}
-{%- import "components/try_again.html" as throttle -%}{%- import "components/password_again.html" as passwords -%}
+{%- import "components/address.html" as address -%}{%- import "components/try_again.html" as throttle -%}{%- import "components/password_again.html" as passwords -%}
 {%- match part -%}
 {%- when Part::Icon(name) -%}{% call icons::icon(name) %}{% endcall %}
+{%- when Part::Address(email) -%}<p>{% call address::with_a_break(email) %}{% endcall %}</p>
 {%- when Part::Time(time) -%}<p>{% call times::when(time) %}{% endcall %}<br>{% call times::ago(time) %}{% endcall %}<br>
 {%- call times::when_and_ago(time) %}{% endcall %}</p>
 {%- when Part::Field(problems, hint) -%}
@@ -94,6 +95,7 @@ pub(super) struct Macro {
 
 pub(super) enum Part {
     Icon(String),
+    Address(&'static str),
     Time(DisplayTime),
     Field(Vec<Problem>, bool),
     Summary(Vec<Problem>, Option<&'static str>),
