@@ -34,6 +34,9 @@ use super::rescue::{self, Sent};
 use super::site::Site;
 use crate::session::Authenticated;
 
+/// Where a load balancer asks whether this process is ready.
+const READINESS: &str = "/readyz";
+
 /// Signs requests in, keeps them signed in, and completes every answer; for `App::wrap(from_fn(authenticate))`.
 ///
 /// In this order: a form from another site is refused; the cookies say who the request is, *before* the handler; a form that
@@ -139,7 +142,11 @@ async fn handle_without_cookies(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if recognize(&site, &request).is_none() && authenticate::authenticate(&site, &request).await.is_err() {
+    // Readiness is asked for while the database hangs, and would wait for it twice.
+    let asks_database = site.within(request.path()) != READINESS;
+    if recognize(&site, &request).is_none()
+        && !(asks_database && authenticate::authenticate(&site, &request).await.is_ok())
+    {
         // It answers while the database is away, too.
         let address = address(request.request(), &site.trusted_proxies);
         let auth = RequestAuth::new(site.clone(), site.sessions.now(), address, Authenticated::default(), None);
