@@ -15,8 +15,7 @@ use super::times::{moment, seconds};
 /// # Errors
 /// If the database cannot write.
 pub fn reached(connection: &mut Connection, now: OffsetDateTime) -> Result<OffsetDateTime, StoreError> {
-    let row = retention_clock::table.find(1).select(retention_clock::reached_at);
-    if let Some(reached) = row.get_result(connection).optional()? {
+    if let Some(reached) = find(connection)? {
         return moment(reached);
     }
     let begin = events::newest(connection)?.map_or(now, |newest| newest.min(now));
@@ -25,8 +24,20 @@ pub fn reached(connection: &mut Connection, now: OffsetDateTime) -> Result<Offse
         retention_clock::reached_at.eq(seconds(begin)),
         retention_clock::advanced_at.eq(seconds(now)),
     );
-    diesel::insert_into(retention_clock::table).values(row).execute(connection)?;
-    Ok(begin)
+    // Another process that starts at the same time may be first; it is waited for.
+    let row = diesel::insert_into(retention_clock::table).values(row);
+    match connection {
+        #[cfg(feature = "sqlite")]
+        Connection::Sqlite(file) => row.on_conflict_do_nothing().execute(file)?,
+        #[cfg(feature = "postgres")]
+        Connection::Postgres(server) => row.on_conflict_do_nothing().execute(server)?,
+    };
+    find(connection)?.map_or(Ok(begin), moment)
+}
+
+fn find(connection: &mut Connection) -> Result<Option<i64>, StoreError> {
+    let row = retention_clock::table.find(1).select(retention_clock::reached_at);
+    Ok(row.get_result(connection).optional()?)
 }
 
 /// Sets the clock to `to` if it still stands at `from`; returns whether it did.

@@ -6,7 +6,6 @@ use std::thread;
 use std::time::Duration;
 
 use perennial::store::{Database, Exclusive};
-use rustix::process::Signal;
 
 use crate::support::client::{ACCESS, Answer, Client, PASSWORD, REFRESH};
 use crate::support::cluster::{Cluster, KEY, PUBLIC_URL};
@@ -273,14 +272,35 @@ fn a_node_that_was_held_still_for_long_asks_before_it_believes_its_memory() {
     leaving.register("ada");
     let mut elsewhere = Client { address: cluster.addresses()[1], ..leaving.clone() };
     assert!(elsewhere.is_signed_in() && elsewhere.is_signed_in());
-    cluster.node(1).signal(Signal::STOP);
+    cluster.node(1).hold();
     leaving.sign_out();
     // Nothing can be heard of what changed, so all it could go by is its memory.
     let mut rows = cluster.prompt();
     rows.execute("BEGIN; LOCK TABLE changes IN ACCESS EXCLUSIVE MODE");
     let_pass(Duration::from_millis(5500));
-    cluster.node(1).signal(Signal::CONT);
+    cluster.node(1).wake();
     assert!(!elsewhere.is_signed_in());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL"]
+fn a_start_beside_another_that_begins_the_clock_of_retention_waits_for_it() {
+    let postgres = Postgres::start();
+    let folder = empty_folder();
+    let url = postgres.database("beginning");
+    let launch = Launch::in_folder(folder.path()).set("DATABASE_URL", &url).set("JWT_SECRET_KEY", KEY);
+    launch.start().stop();
+    let (mut other, mut watcher) = (postgres.prompt("beginning"), postgres.prompt("postgres"));
+    other.execute("DELETE FROM retention_clock");
+    other.execute("BEGIN; INSERT INTO retention_clock VALUES (1, 1000000000, 1000000000)");
+    thread::scope(|scope| {
+        let start = scope.spawn(|| launch.start());
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        until("a start that waits", || (watcher.number(waiting) > 0).then_some(()));
+        other.execute("COMMIT");
+        start.join().unwrap();
+    });
+    assert_eq!(other.number("SELECT reached_at FROM retention_clock"), 1_000_000_000, "the other's stands");
 }
 
 #[test]

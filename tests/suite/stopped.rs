@@ -5,7 +5,6 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::Rows;
@@ -61,14 +60,14 @@ fn assert_no_end(rows: &mut Rows) {
 #[test]
 fn a_request_that_waited_for_a_stopped_process_is_no_theft() {
     let (_folder, [sleeper, awake], mut client, mut rows) = two_on_one_database();
-    sleeper.signal(Signal::STOP);
+    sleeper.hold();
     let mut waiting = send_to_stopped(&sleeper, &client);
     client.address = awake.address;
     for _ in 0..2 {
         renew(&mut client, &mut rows);
     }
     let_pass(STOP);
-    sleeper.signal(Signal::CONT);
+    sleeper.wake();
     let answer = read_answer(&mut waiting).unwrap();
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")), "{answer:?}");
     assert_eq!(answer.header("set-cookie"), None);
@@ -87,14 +86,14 @@ fn a_request_that_waited_for_a_stopped_process_is_no_theft() {
 #[test]
 fn a_tab_that_waited_for_a_stopped_process_takes_no_token_away_from_its_browser() {
     let (_folder, [sleeper, awake], mut client, mut rows) = two_on_one_database();
-    sleeper.signal(Signal::STOP);
+    sleeper.hold();
     let mut waiting = send_to_stopped(&sleeper, &client);
     client.address = awake.address;
     renew(&mut client, &mut rows);
     // As if the window were long over.
     rows.age_rotations();
     let_pass(STOP);
-    sleeper.signal(Signal::CONT);
+    sleeper.wake();
     let answer = read_answer(&mut waiting).unwrap();
     assert_eq!((answer.status, answer.sets(ACCESS), answer.sets(REFRESH)), (200, true, false), "{answer:?}");
     // That answer is dropped: nobody waited for it any more.
@@ -110,10 +109,10 @@ fn a_tab_that_waited_for_a_stopped_process_takes_no_token_away_from_its_browser(
 fn a_process_that_wakes_renews_nothing_before_it_has_been_awake_for_the_window() {
     let (_folder, [sleeper, awake], mut client, mut rows) = two_on_one_database();
     drop(awake);
-    sleeper.signal(Signal::STOP);
+    sleeper.hold();
     let mut waiting = send_to_stopped(&sleeper, &client);
     let_pass(STOP);
-    sleeper.signal(Signal::CONT);
+    sleeper.wake();
     let answer = read_answer(&mut waiting).unwrap();
     assert_eq!((answer.status, answer.sets(ACCESS), answer.sets(REFRESH)), (200, true, false), "{answer:?}");
     assert_eq!(rows.number("SELECT generation FROM sessions"), 0);

@@ -39,6 +39,8 @@ pub(crate) fn files(folder: &Path) -> Vec<String> {
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let (first, count) = PORTS;
+    // The suite that runs this one again on a server runs beside it.
+    let (first, count) = (first + if on_postgres() { count / 2 } else { 0 }, count / 2);
     let start = u16::try_from(std::process::id() * 61 % u32::from(count)).unwrap();
     until("a free port", || {
         let port = first + (start + NEXT.fetch_add(1, Ordering::SeqCst)) % count;
@@ -221,6 +223,27 @@ impl Server {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.running.child), signal).unwrap();
+    }
+
+    /// Stops it where it is, until [`Server::wake`], and waits until each of its threads stands still: on a busy machine some
+    /// go on for a while after the signal.
+    pub(crate) fn hold(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.id());
+        let is_held = |task: &Path| {
+            let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
+            // The state is the field after the name, which ends at the last parenthesis (proc_pid_stat(5)).
+            stat.rsplit_once(") ").is_none_or(|(_, after)| after.starts_with('T'))
+        };
+        until("a process that stands still", || {
+            let mut threads = std::fs::read_dir(&tasks).unwrap();
+            threads.all(|thread| is_held(&thread.unwrap().path())).then_some(())
+        });
+    }
+
+    /// Lets it go on.
+    pub(crate) fn wake(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Returns its process id.
