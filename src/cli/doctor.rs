@@ -23,6 +23,9 @@ const WRITTEN: OffsetDateTime = datetime!(2026-11-21 0:00 UTC);
 /// makes them wait, which is five minutes as a rule.
 const MAIL_LATE: Duration = Duration::minutes(15);
 
+/// How often in a row the hook of an application may fail before something is wrong: for about a minute.
+const HOOK_FAILURES: i64 = 6;
+
 /// The version of this program.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -62,7 +65,9 @@ pub(super) fn run(settings: Result<Settings, String>, warnings_of_files: &[Strin
         ("clock", clock()),
     ];
     let of_backups = settings.backup_every.map(|every| ("backups", backups(&settings, every)));
-    for (subject, finding) in findings.into_iter().chain(of_backups) {
+    let of_hooks = if readable { hooks(&settings) } else { None };
+    let of_hooks = of_hooks.map(|found| ("hooks", found));
+    for (subject, finding) in findings.into_iter().chain(of_hooks).chain(of_backups) {
         match finding {
             Finding::Good(words) => say(&format!("ok    {subject}: {words}"))?,
             Finding::Bad(words) => {
@@ -226,6 +231,27 @@ fn outbox(waiting: &Waiting, place: &str, now: OffsetDateTime) -> Finding {
             "{words}; start the server if it is not running, or see in its log what is wrong with {place}"
         )),
         _ => Finding::Good(words),
+    }
+}
+
+/// Looks at what applications around the library do on events; nothing where no application does anything.
+fn hooks(settings: &Settings) -> Option<Finding> {
+    let hooks = match Database::inspect_hooks(&settings.database) {
+        Ok(hooks) => hooks.unwrap_or_default(),
+        Err(error) => return Some(Finding::Bad(error.to_string())),
+    };
+    let failing = hooks.iter().filter(|(_, failures)| *failures >= HOOK_FAILURES);
+    let failing: Vec<_> = failing.map(|(name, failures)| format!("{name} failed {failures} times in a row")).collect();
+    if !failing.is_empty() {
+        return Some(Finding::Bad(format!(
+            "{}; later events wait for it: see in the log of the application why",
+            failing.join(", ")
+        )));
+    }
+    match hooks.len() {
+        0 => None,
+        1 => Some(Finding::Good("there is one, and it does not fail".to_owned())),
+        count => Some(Finding::Good(format!("there are {count}, and none fails"))),
     }
 }
 

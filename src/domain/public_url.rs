@@ -53,7 +53,9 @@ impl PublicUrl {
 
     /// Returns the path of a page as it is seen from the root of the pages; nothing if it is not below that.
     pub(crate) fn within<'a>(&self, path: &'a str) -> Option<&'a str> {
-        path.strip_prefix(self.mount.as_str()).filter(|rest| rest.starts_with('/'))
+        // At the root, as nearly always, not even a comparison of nothing: every request asks this several times.
+        let rest = if self.mount.is_empty() { path } else { path.strip_prefix(self.mount.as_str())? };
+        rest.starts_with('/').then_some(rest)
     }
 
     /// Returns the origin as a browser writes it in an `Origin` header.

@@ -138,6 +138,15 @@ pub fn find(connection: &mut Connection, name: &str) -> Result<Option<Cursor>, S
     Ok(event_cursors::table.find(name).select(Cursor::as_select()).get_result(connection).optional()?)
 }
 
+/// Returns the name of each hook, and how often in a row it failed.
+///
+/// # Errors
+/// If the database cannot read.
+pub fn failures(connection: &mut Connection) -> Result<Vec<(String, i64)>, StoreError> {
+    let hooks = event_cursors::table.order(event_cursors::name.asc());
+    Ok(hooks.select((event_cursors::name, event_cursors::failures)).load(connection)?)
+}
+
 /// Takes a hook over that was found with this lease, and was free; `false` where another process was faster.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use super::answer::answer_at_start;
 use super::connection::Place;
 use super::database::Database;
 use super::error::StoreError;
+use super::event_cursors;
 use super::migrations;
 use super::moved::refuse_moved;
 use super::nodes::{self, Overview};
@@ -111,6 +112,23 @@ impl Database {
     /// # Errors
     /// As [`Database::inspect`].
     pub fn inspect_outbox(url: &DatabaseUrl, now: OffsetDateTime) -> Result<Option<Waiting>, StoreError> {
+        Self::inspect_with(url, move |connection| outbox::health(connection, now))
+    }
+
+    /// Looks at the hooks of the applications on a database, and how often in a row each failed, and changes nothing; `None`
+    /// where there is no database yet.
+    ///
+    /// # Errors
+    /// As [`Database::inspect`].
+    pub fn inspect_hooks(url: &DatabaseUrl) -> Result<Option<Vec<(String, i64)>>, StoreError> {
+        Self::inspect_with(url, event_cursors::failures)
+    }
+
+    /// Looks at a database whose migrations are all there.
+    fn inspect_with<T: Send + 'static>(
+        url: &DatabaseUrl,
+        look: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, StoreError> {
         Self::refuse_unusable(url)?;
         let place = Place::from(url);
         answer_at_start(&url.shown(), move || {
@@ -118,7 +136,7 @@ impl Database {
             if migrations::pending(&mut connection)? > 0 {
                 return Ok(None);
             }
-            outbox::health(&mut connection, now).map(Some)
+            look(&mut connection).map(Some)
         })
     }
 }

@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_secs(10);
 fn assert_to_be_mended(launch: &Launch, words: &[&str]) {
     let found = launch.clone().argument("doctor").finish();
     assert_eq!(found.code(), Some(1), "{found:?}");
-    let line = found.stdout.lines().find(|line| line.starts_with("mend  database: "));
+    let line = found.stdout.lines().find(|line| line.starts_with("mend  "));
     let line = line.unwrap_or_else(|| panic!("{found:?}"));
     assert!(words.iter().all(|word| line.contains(word)), "{words:?}: {line}");
     assert_eq!(found.stderr, "perennial: one thing is to be mended\n", "{found:?}");
@@ -77,6 +77,25 @@ fn doctor_names_a_table_or_a_column_that_is_gone() {
     broken("DROP TABLE sign_in_forms", &["no such table: sign_in_forms", "restore a backup"]);
     broken("ALTER TABLE users RENAME COLUMN theft_told_at TO gone", &["no such column", "theft_told_at"]);
     broken("DROP TABLE perennial_migrations", &["no record of the migrations"]);
+}
+
+#[test]
+fn doctor_names_a_hook_that_fails() {
+    let folder = empty_folder();
+    let launch = Launch::in_folder(folder.path());
+    assert_eq!(launch.start().stop().code(), Some(0));
+    let said = || launch.clone().argument("doctor").finish().stdout;
+    assert!(!said().contains("hooks"), "only applications have hooks");
+    let mut rows = Rows::of(folder.path());
+    let columns = "name, position, missing, lease, leased_until, failures, retry_at, used_at";
+    for (name, failures) in [("search", 0), ("welcome", 5)] {
+        rows.execute(&format!(
+            "INSERT INTO event_cursors ({columns}) VALUES ('{name}', 0, '', 0, 0, {failures}, 0, 0)"
+        ));
+    }
+    assert!(said().contains("ok    hooks: there are 2, and none fails"), "a few failures are tried again soon");
+    rows.execute("UPDATE event_cursors SET failures = failures + 1");
+    assert_to_be_mended(&launch, &["hooks: welcome failed 6 times in a row", "log of the application"]);
 }
 
 #[test]

@@ -44,11 +44,12 @@ pub(crate) fn is_own_file(site: &Site, path: &str) -> bool {
 
 /// Tells whether a path is one that probes and caches know, so that no answer there sets a cookie.
 pub(crate) fn is_for_nobody(site: &Site, path: &str) -> bool {
-    // At the root, where browsers ask for them, and below the mount.
-    [path, site.within(path)].into_iter().any(|path| {
+    let is_known = |path: &str| {
         path.starts_with("/static/")
             || matches!(path, "/healthz" | "/readyz" | "/favicon.ico" | "/apple-touch-icon.png" | "/robots.txt")
-    })
+    };
+    // At the root, where browsers ask for them, and below the mount.
+    is_known(path) || (!site.public_url.mount().is_empty() && is_known(site.within(path)))
 }
 
 /// The way in of nearly every request: by an access token that this process has verified before.
