@@ -238,14 +238,20 @@ impl Arguments {
         let browsers = |rows: Rows| {
             RefCell::new(Clients::new(CLIENTS, rows.first_live(), rows.count / 2 - rows.count / 50 - rows.spared()))
         };
+        // A system may take memory away from what was read a minute ago.
         let through = |path: &Path, browsers: &RefCell<Clients>| {
+            warm(path);
             let (rate, processor) = browsers.borrow_mut().rotate(&Program::start(path, "/healthz", None), self.seconds);
             Rotated { rate, processor, p99: 0.0, longest: 0.0 }
         };
         let library = |path: &Path, rows: Rows, seed: u64| {
+            warm(path);
             Rotate::library(path, rows.expired(), CLIENTS, self.seconds, seed).reading().run(None)
         };
-        let bare = |path: &Path, rows: Rows, seed| Rotate::bare(path, rows.expired(), self.seconds, seed).run(None);
+        let bare = |path: &Path, rows: Rows, seed| {
+            warm(path);
+            Rotate::bare(path, rows.expired(), self.seconds, seed).run(None)
+        };
         let (people_of_few, people_of_many) = (browsers(small), browsers(large));
         let [few_asked, many_asked, few_alone, many_alone, few_bare, many_bare] = self.in_turns([
             &|_| through(&few, &people_of_few),

@@ -14,6 +14,8 @@ use tokio::time::{sleep, timeout};
 use super::Connection;
 use super::answer::answer_at_start;
 use super::bounds::{Bounds, REQUEST_TIMEOUT};
+#[cfg(feature = "sqlite")]
+use super::checkpoints::shorten_now;
 use super::connection::{Manager, Place, Pooled, is_lost};
 use super::error::StoreError;
 use super::migrations::{self, MigrationReport};
@@ -259,6 +261,22 @@ impl Database {
             #[cfg(feature = "postgres")]
             Connection::Postgres(_) => Ok(()),
         }
+    }
+
+    /// Moves what was just written from the log of a file into the file, on this thread; a server does so by itself.
+    ///
+    /// For whoever writes much: left to itself, the log grows to thousands of pages from all over the file, and a commit
+    /// that comes while they go to the disk waits for all of them.
+    ///
+    /// # Errors
+    /// If the disk does not take it.
+    pub fn shorten_log(&self) -> Result<(), StoreError> {
+        self.read_blocking(|connection| match connection {
+            #[cfg(feature = "sqlite")]
+            Connection::Sqlite(file) => shorten_now(file),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(_) => Ok(()),
+        })
     }
 
     /// Makes every pooled connection be checked before its next use: one that leads to the same server was cut off.
