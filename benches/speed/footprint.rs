@@ -47,6 +47,7 @@ pub(crate) fn measure(arguments: &Arguments, rows: &mut Vec<Row>) {
     assert_eq!(client::get(server.address, "/login", "").status, 200);
     thread::sleep(Duration::from_secs(2));
     rows.push(Row::at_most("memory (RSS), idle", 20.0, server.resident(), "MB"));
+    rows.push(Row::note("the part of that which no file holds", format!("{:.1} MB", server.anonymous())));
     drop(server);
     signed_in(rows);
 }
@@ -72,10 +73,12 @@ fn signed_in(rows: &mut Vec<Row>) {
     // Their last use is written down some seconds later.
     let looks = (0..SETTLED.as_secs()).map(|_| {
         thread::sleep(Duration::from_secs(1));
-        server.resident()
+        (server.resident(), server.anonymous())
     });
-    let most = looks.fold(server.resident(), f64::max);
+    let now = (server.resident(), server.anonymous());
+    let (most, own) = looks.fold(now, |most, look| (most.0.max(look.0), most.1.max(look.1)));
     rows.push(Row::at_most("memory (RSS) with 100,000 people signed in and active, at most", 64.0, most, "MB"));
+    rows.push(Row::note("the part of that which no file holds", format!("{own:.1} MB")));
 }
 
 /// Writes accounts and sign-ins into a new database, and returns their access tokens.

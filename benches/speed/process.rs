@@ -65,8 +65,17 @@ impl Server {
 
     /// Returns its memory that is resident, in megabytes of 1,000,000 bytes.
     pub(crate) fn resident(&self) -> f64 {
+        self.megabytes("VmRSS:")
+    }
+
+    /// Returns the part of that which no file holds, so that the system could not take it back.
+    pub(crate) fn anonymous(&self) -> f64 {
+        self.megabytes("RssAnon:")
+    }
+
+    fn megabytes(&self, what: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0 / 1e6
     }
 }
