@@ -24,6 +24,8 @@ mod report;
 mod rotate;
 mod rows;
 mod server;
+#[path = "../speed/shipped.rs"]
+mod shipped;
 mod traffic;
 
 use std::cell::RefCell;

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::http::{Browser, SECRET};
 use super::measure::wait;
+use super::shipped;
 
 /// How often a server that starts is asked whether it answers.
 const ASK_EVERY: Duration = Duration::from_micros(200);
@@ -28,7 +29,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts `perennial` with a database and waits until `path` is answered.
     pub(crate) fn start(database: &Path, path: &str, preloaded: Option<&Path>) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_perennial")), database, path, preloaded)
+        Self::spawn(Command::new(shipped::program()), database, path, preloaded)
     }
 
     /// Starts the server of [`super::cleanup`], which listens to orders.
@@ -45,7 +46,7 @@ impl Program {
 
     /// Starts `perennial` in a folder, with a database on a server or in a file.
     pub(crate) fn start_at(url: &str, folder: &Path) -> Self {
-        Self::spawn_at(Command::new(env!("CARGO_BIN_EXE_perennial")), url, folder, "/healthz", None)
+        Self::spawn_at(Command::new(shipped::program()), url, folder, "/healthz", None)
     }
 
     fn spawn(command: Command, database: &Path, path: &str, preloaded: Option<&Path>) -> Self {

@@ -22,6 +22,7 @@ use super::Arguments;
 use super::client;
 use super::load::{Load, Plan};
 use super::process::{Server, free_address, time_to_first_answer};
+use super::shipped;
 use super::table::{Row, median};
 
 /// People who are signed in at once.
@@ -35,7 +36,7 @@ const BATCH: u64 = 200;
 
 /// Measures the program itself.
 pub(crate) fn measure(arguments: &Arguments, rows: &mut Vec<Row>) {
-    let size = std::fs::metadata(env!("CARGO_BIN_EXE_perennial")).unwrap().len();
+    let size = std::fs::metadata(shipped::program()).unwrap().len();
     rows.push(Row::at_most("the program, as a file", 20.0, size as f64 / 1e6, "MB"));
     let starts = (0..arguments.rounds).map(|_| {
         let folder = tempfile::tempdir().unwrap();

@@ -24,6 +24,7 @@ mod process;
 mod refusals;
 mod renewals;
 mod scrapes;
+mod shipped;
 mod sign_ins;
 mod table;
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::client::get;
+use super::shipped;
 
 /// A server that this program started; it ends when this is dropped.
 pub(crate) struct Server {
@@ -87,9 +88,9 @@ impl Drop for Server {
     }
 }
 
-/// Prepares the program that Cargo built for this bench.
+/// Prepares the program.
 fn perennial(folder: &Path, address: SocketAddr, settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_perennial"));
+    let mut command = Command::new(shipped::program());
     command.env_clear().current_dir(folder).env("BIND", address.to_string()).envs(settings.iter().copied());
     // All of its clients come from one address.
     command.env("CONNECTIONS_PER_ADDRESS", "100000").stderr(Stdio::null());
