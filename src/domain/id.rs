@@ -70,11 +70,27 @@ impl SessionId {
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.bytes
     }
+
+    /// Returns what follows the name in a text that begins with it.
+    ///
+    /// To write the name is quicker than to read the text, and most texts that are asked about do begin with it.
+    pub(super) fn strip_from<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
+        text.strip_prefix(self.write(&mut [0; UUID_LENGTH]))
+    }
+
+    /// Writes the name into `room`, and returns it.
+    fn write<'a>(&self, room: &'a mut [u8; UUID_LENGTH]) -> &'a [u8] {
+        if self.compact {
+            Base64(self.bytes).write(room)
+        } else {
+            Uuid::from_bytes(self.bytes).as_hyphenated().encode_lower(room).as_bytes()
+        }
+    }
 }
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.compact { Base64(self.bytes).fmt(f) } else { Uuid::from_bytes(self.bytes).as_hyphenated().fmt(f) }
+        f.write_str(std::str::from_utf8(self.write(&mut [0; UUID_LENGTH])).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -235,13 +251,17 @@ impl Base64 {
             _ => Err(InvalidId),
         }
     }
+
+    /// Writes the characters into `room`, which has [`BASE64_LENGTH`] bytes at least, and returns them.
+    fn write<'a>(&self, room: &'a mut [u8]) -> &'a [u8] {
+        let length = URL_SAFE_NO_PAD.encode_slice(self.0, room).unwrap_or_default();
+        room.get(..length).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Base64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; BASE64_LENGTH];
-        let length = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(text.get(..length).unwrap_or_default()).map_err(|_| fmt::Error)?)
+        f.write_str(std::str::from_utf8(self.write(&mut [0; BASE64_LENGTH])).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -88,10 +88,9 @@ impl RefreshToken {
         Zeroizing::new(format!("{}.{}.{}", self.session, self.generation, secret.as_str()))
     }
 
-    /// Returns the session that a text claims to be a token of; the rest of it is not looked at.
-    pub fn claimed_session(text: &[u8]) -> Option<SessionId> {
-        let named = text.split(|byte| *byte == b'.').next()?;
-        std::str::from_utf8(named).ok()?.parse().ok()
+    /// Tells whether a text claims to be a token of `session`; the rest of it is not looked at.
+    pub fn claims(text: &[u8], session: SessionId) -> bool {
+        session.strip_from(text).is_some_and(|rest| rest.starts_with(b"."))
     }
 }
 
@@ -147,13 +146,18 @@ mod tests {
     #[test]
     fn a_text_claims_to_be_of_the_session_that_it_begins_with() {
         let good = token().reveal();
-        assert_eq!(RefreshToken::claimed_session(good.as_bytes()), Some(token().session));
-        assert_eq!(
-            RefreshToken::claimed_session(&[token().session.to_string().as_bytes(), b".\xFF"].concat()),
-            Some(token().session)
-        );
-        for text in [&b""[..], b".41.x", &good.as_bytes()[1..], b"\xFF"] {
-            assert_eq!(RefreshToken::claimed_session(text), None);
+        let session = token().session;
+        assert!(RefreshToken::claims(good.as_bytes(), session));
+        assert!(RefreshToken::claims(&[session.to_string().as_bytes(), b".\xFF"].concat(), session));
+        let longer = format!("{session}0.41.x");
+        for text in
+            [&b""[..], b".41.x", &good.as_bytes()[1..], b"\xFF", longer.as_bytes(), session.to_string().as_bytes()]
+        {
+            assert!(!RefreshToken::claims(text, session), "{}", text.escape_ascii());
+        }
+        for other in [session.compact(), SessionId::from_bytes([9; 16])] {
+            assert!(!RefreshToken::claims(good.as_bytes(), other), "{other}");
+            assert!(RefreshToken::claims(format!("{other}.41.x").as_bytes(), other), "{other}");
         }
     }
 

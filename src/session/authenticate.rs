@@ -253,5 +253,5 @@ impl Sessions {
 
 /// Tells whether a refresh cookie claims to be of a session; one of another must be verified first.
 fn claims(refresh: &[u8], session: SessionId) -> bool {
-    RefreshToken::claimed_session(SignedValues::claimed(refresh)) == Some(session)
+    RefreshToken::claims(SignedValues::claimed(refresh), session)
 }

@@ -2,7 +2,8 @@
 //!
 //! An identity carries the epoch that was current *before* its rows were read. A change is given a later epoch when it is
 //! noticed, and it was committed before it was noticed. So an identity whose rows were read before the change has an
-//! earlier epoch than the change, and is looked up again; the database has the last word.
+//! earlier epoch than the change, and is looked up again; the database has the last word. Where the later changes concern
+//! others alone, the identity is as good as one of the current epoch, and carries that from then on.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,27 @@ const CAPACITY_AFTER_PRUNING: usize = CAPACITY / 2;
 /// A point in the order of the changes that this process knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Epoch(u64);
+
+/// The epoch up to which somebody knows of no change; it only moves on.
+#[derive(Debug)]
+pub(super) struct KnownEpoch(AtomicU64);
+
+impl KnownEpoch {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self(AtomicU64::new(epoch.0))
+    }
+
+    pub(super) fn get(&self) -> Epoch {
+        Epoch(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn raise(&self, epoch: Epoch) {
+        // Mostly it is the same one, and what several threads read should not be written without need.
+        if self.get() < epoch {
+            self.0.fetch_max(epoch.0, Ordering::Relaxed);
+        }
+    }
+}
 
 /// The changes that this process knows of, and when it last heard from the database.
 #[derive(Debug)]
@@ -98,17 +120,27 @@ impl Epochs {
         elapsed.saturating_sub(Duration::from_millis(self.last_synced.load(Ordering::SeqCst))) <= SYNC_TIMEOUT
     }
 
-    /// Tells whether something changed about a session or its user since `epoch`.
-    pub(super) fn is_outdated(&self, epoch: Epoch, session: SessionId, user: UserId) -> bool {
-        if self.current() == epoch {
-            return false;
-        }
-        if epoch.0 < self.oldest_valid.load(Ordering::SeqCst) {
-            return true;
+    /// Returns the epoch up to which nothing changed about a session or its user since `epoch`; nothing where something did.
+    ///
+    /// Whoever keeps that epoch in place of the other need not have the changes looked through again until there are more.
+    pub(super) fn unchanged_until(&self, epoch: Epoch, session: SessionId, user: UserId) -> Option<Epoch> {
+        // Before the look: whatever has this epoch or an earlier one is among the changes by now.
+        let current = self.current();
+        if current == epoch {
+            return Some(current);
         }
         let changes = self.changes.read();
+        if epoch.0 < self.oldest_valid.load(Ordering::SeqCst) {
+            return None;
+        }
         let known = [Change::Session(session), Change::User(user)];
-        known.iter().any(|change| changes.get(change).is_some_and(|(at, _)| *at > epoch.0))
+        let changed = known.iter().any(|change| changes.get(change).is_some_and(|(at, _)| *at > epoch.0));
+        (!changed).then_some(current)
+    }
+
+    /// Tells whether something changed about a session or its user since `epoch`.
+    pub(super) fn is_outdated(&self, epoch: Epoch, session: SessionId, user: UserId) -> bool {
+        self.unchanged_until(epoch, session, user).is_none()
     }
 
     /// Returns how many changes are remembered.
@@ -145,6 +177,28 @@ mod tests {
             assert_eq!(epochs.is_outdated(before, SESSION(session), UserId(user)), outdated);
             assert!(!epochs.is_outdated(epochs.current(), SESSION(session), UserId(user)));
         }
+    }
+
+    #[test]
+    fn what_changes_of_others_are_known_need_not_be_looked_through_again_and_its_own_outdate_it() {
+        let epochs = Epochs::new(Duration::from_secs(60));
+        let known = KnownEpoch::new(epochs.current());
+        let look = || epochs.unchanged_until(known.get(), SESSION(2), UserId(2));
+        epochs.invalidate(&[Change::Session(SESSION(1)), Change::User(UserId(1))], Duration::ZERO);
+        let first = look().expect("the changes are another's");
+        assert_eq!(first, epochs.current());
+        known.raise(first);
+        known.raise(Epoch(0));
+        assert_eq!(known.get(), first, "it only moves on");
+        for change in [Change::Session(SESSION(2)), Change::User(UserId(2))] {
+            let before = known.get();
+            epochs.invalidate(&[change], Duration::ZERO);
+            assert_eq!(look(), None);
+            assert_eq!(known.get(), before);
+            known.raise(epochs.current());
+        }
+        epochs.invalidate_all();
+        assert_eq!(look(), None);
     }
 
     fn numbered(number: usize) -> Change {

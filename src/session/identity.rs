@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::epoch::Epoch;
+use super::epoch::{Epoch, KnownEpoch};
 use crate::crypto::WrittenFormToken;
 use crate::domain::access_token::{AccessToken, BOUND_LEEWAY_SECONDS, is_current};
 use crate::domain::audience::Audience;
@@ -39,7 +39,7 @@ pub struct Identity {
     /// The last minute in which a use was noted, in minutes since 1970.
     noted: AtomicU32,
     form_token: OnceLock<WrittenFormToken>,
-    epoch: Epoch,
+    epoch: KnownEpoch,
     read_at: u32,
 }
 
@@ -98,7 +98,7 @@ impl Identity {
             away_from: AtomicI64::new(away_from.map_or(0, OffsetDateTime::unix_timestamp)),
             noted: AtomicU32::new(minute(session.last_seen_at)),
             form_token: OnceLock::new(),
-            epoch: read.epoch,
+            epoch: KnownEpoch::new(read.epoch),
             read_at: read.elapsed,
         }
     }
@@ -141,7 +141,7 @@ impl Identity {
             away_from: AtomicI64::new(self.away_from.swap(0, Ordering::Relaxed)),
             noted: AtomicU32::new(self.noted.load(Ordering::Relaxed)),
             form_token: OnceLock::new(),
-            epoch: read.epoch,
+            epoch: KnownEpoch::new(read.epoch),
             read_at: read.elapsed,
             ..*self
         }
@@ -242,9 +242,14 @@ impl Identity {
         self.form_token.get().map_or("", WrittenFormToken::as_str)
     }
 
-    /// Returns when the rows were read.
+    /// Returns when the rows were read, or up to which epoch they are known to be unchanged.
     pub(super) fn read(&self) -> Reading {
-        Reading { epoch: self.epoch, elapsed: self.read_at }
+        Reading { epoch: self.epoch.get(), elapsed: self.read_at }
+    }
+
+    /// Notes that nothing changed about the rows until `epoch`.
+    pub(super) fn note_unchanged_until(&self, epoch: Epoch) {
+        self.epoch.raise(epoch);
     }
 
     /// Returns the end of the minute of a use at `now`, if no use was noted in that minute yet.

@@ -88,9 +88,14 @@ impl IdentityCache {
     /// Its rows must not be older than an access life, whatever the wall clock says: so long are changes remembered.
     pub(super) fn is_up_to_date(&self, identity: &Identity, elapsed: Duration) -> bool {
         let read = identity.read();
-        read.age(elapsed) <= self.life
-            && self.epochs.is_in_sync(elapsed)
-            && !self.epochs.is_outdated(read.epoch, identity.session(), identity.user().id)
+        if read.age(elapsed) > self.life || !self.epochs.is_in_sync(elapsed) {
+            return false;
+        }
+        let unchanged = self.epochs.unchanged_until(read.epoch, identity.session(), identity.user().id);
+        if let Some(epoch) = unchanged {
+            identity.note_unchanged_until(epoch);
+        }
+        unchanged.is_some()
     }
 
     /// Tells whether something is known against what was read before, or may have been forgotten.
