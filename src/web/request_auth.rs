@@ -67,13 +67,11 @@ struct Inner {
     address: Option<IpAddr>,
     authenticated: Authenticated,
     form: Option<FormCookie>,
+    /// The form cookie that a page of this request needs, where the browser brought none.
+    new_form: OnceCell<FormCookie>,
     /// What lets the style element of this page in, once it has one.
     nonce: OnceCell<String>,
 }
-
-/// The form cookie that a page of this request needs, where the browser brought none.
-#[derive(Debug, Clone)]
-pub(crate) struct NewFormCookie(pub(crate) FormCookie);
 
 impl RequestAuth {
     pub(crate) fn new(
@@ -83,7 +81,8 @@ impl RequestAuth {
         authenticated: Authenticated,
         form: Option<FormCookie>,
     ) -> Self {
-        Self(Rc::new(Inner { site, now, address, authenticated, form, nonce: OnceCell::new() }))
+        let (new_form, nonce) = (OnceCell::new(), OnceCell::new());
+        Self(Rc::new(Inner { site, now, address, authenticated, form, new_form, nonce }))
     }
 
     /// Returns the state of the web floor, so that a handler that has this need not look for it.
@@ -121,6 +120,11 @@ impl RequestAuth {
         self.0.form.as_ref()
     }
 
+    /// Returns the form cookie that a page of this request needs, where the browser brought none and one was asked for.
+    pub(crate) fn new_form(&self) -> Option<&FormCookie> {
+        self.0.new_form.get()
+    }
+
     /// Returns what this page says once.
     pub(crate) fn notice(&self) -> Option<&Notice> {
         self.form().and_then(|form| form.notice.as_ref())
@@ -150,23 +154,15 @@ impl RequestAuth {
     ///
     /// # Errors
     /// If there are no random bytes.
-    pub(crate) fn form_binding(&self, request: &HttpRequest) -> Result<FormBinding, WebError> {
+    pub(crate) fn form_binding(&self) -> Result<FormBinding, WebError> {
         if let Some(identity) = self.identity() {
             return Ok(FormBinding::Session(identity.session()));
         }
-        if let Some(form) = self.form() {
+        if let Some(form) = self.form().or(self.new_form()) {
             return Ok(FormBinding::Browser(form.id));
         }
-        let made = request.extensions().get::<NewFormCookie>().map(|made| made.0.id);
-        let id = match made {
-            Some(id) => id,
-            None => {
-                let id = fresh_form_id()?;
-                request.extensions_mut().insert(NewFormCookie(FormCookie::new(id)));
-                id
-            }
-        };
-        Ok(FormBinding::Browser(id))
+        let made = FormCookie::new(fresh_form_id()?);
+        Ok(FormBinding::Browser(self.0.new_form.get_or_init(|| made).id))
     }
 
     /// Returns what a form that this browser sends must be bound to, if it holds anything to bind to.

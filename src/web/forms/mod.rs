@@ -78,7 +78,7 @@ impl FromRequest for FormToken {
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let auth = RequestAuth::from_request(request, payload).into_inner();
         let site = Site::of(request);
-        ready(site.and_then(|site| Ok(Self(site.form_tokens.token(auth?.form_binding(request)?)?))))
+        ready(site.and_then(|site| Ok(Self(site.form_tokens.token(auth?.form_binding()?)?))))
     }
 }
 

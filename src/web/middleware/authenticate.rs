@@ -16,7 +16,7 @@ use crate::web::extract::client_info::{address, client};
 use crate::web::fault_log::lost_nothing;
 use crate::web::loggable_path::loggable;
 use crate::web::notice::Notice;
-use crate::web::request_auth::{AuthChange, NewFormCookie, RequestAuth, fresh_form_id};
+use crate::web::request_auth::{AuthChange, RequestAuth, fresh_form_id};
 use crate::web::site::Site;
 
 /// What the way in leaves for the way out.
@@ -108,20 +108,15 @@ impl Renewal {
 
 /// The way out: the handler has answered, and the headers have not gone yet.
 ///
-/// `new_form` is the form cookie that the page needs. The ordinary answer of a signed-in page returns at once.
-pub(crate) async fn finish<B>(
-    site: &web::Data<Site>,
-    arrived: Arrived,
-    new_form: Option<NewFormCookie>,
-    response: &mut HttpResponse<B>,
-) {
+/// The ordinary answer of a signed-in page returns at once.
+pub(crate) async fn finish<B>(site: &web::Data<Site>, arrived: Arrived, response: &mut HttpResponse<B>) {
     let Arrived { auth, pending, reads } = arrived;
     let change = AuthChange::detach(response);
     if change.is_none() && response.status() == StatusCode::SERVICE_UNAVAILABLE {
         // Nothing was decided, so the next try must find every cookie as this one did, the form's included.
         return;
     }
-    let mut form = auth.form().cloned().or(new_form.map(|NewFormCookie(form)| form));
+    let mut form = auth.form().or(auth.new_form()).cloned();
     match change {
         Some(AuthChange::SignedIn(tokens, notice)) => {
             // Whoever signs in starts with nothing that was there before.
@@ -199,15 +194,11 @@ fn sign_out_form(before: Option<&FormCookie>, session: SessionId) -> Option<Form
 }
 
 /// Tells whether an answer may have to carry a cookie.
-pub(crate) fn owes_something<B>(
-    arrived: &Arrived,
-    new_form: Option<&NewFormCookie>,
-    response: &HttpResponse<B>,
-) -> bool {
+pub(crate) fn owes_something<B>(arrived: &Arrived, response: &HttpResponse<B>) -> bool {
     let told = arrived.auth.notice().is_some();
     let named = arrived.auth.authenticated().unproven.as_ref().is_some_and(|unproven| unproven.is_new);
     told || named
         || arrived.pending.is_some()
-        || new_form.is_some()
+        || arrived.auth.new_form().is_some()
         || response.extensions().contains::<Option<AuthChange>>()
 }

@@ -28,7 +28,7 @@ use super::error::WebError;
 use super::extract::client_info::address;
 use super::own_page;
 use super::reader::wants_json;
-use super::request_auth::{NewFormCookie, RequestAuth};
+use super::request_auth::RequestAuth;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::rescue::{self, Sent};
 use super::site::Site;
@@ -124,9 +124,8 @@ async fn handle(
                 Box::pin(rescue::rescue(&site, arrived.auth(), sent, response.response_mut())).await;
             }
             arrived.auth().set_style_policy(response.headers_mut());
-            let new_form = response.request().extensions().get::<NewFormCookie>().cloned();
-            if owes_something(&arrived, new_form.as_ref(), response.response()) {
-                Box::pin(finish(&site, arrived, new_form, response.response_mut())).await;
+            if owes_something(&arrived, response.response()) {
+                Box::pin(finish(&site, arrived, response.response_mut())).await;
             }
             Ok(answer(&site, id, response))
         }
@@ -218,7 +217,7 @@ async fn complete_error(
         rescue::rescue(site, arrived.auth(), sent, &mut response).await;
     }
     let auth = arrived.auth().clone();
-    finish(site, arrived, None, &mut response).await;
+    finish(site, arrived, &mut response).await;
     let mut response = error_page::complete(site, id, None, Some(&auth), response);
     finish_head(site, id, &mut response);
     InternalError::from_response(described, response).into()

@@ -1,7 +1,7 @@
 //! `/register/check-mail`: a link to confirm the address is on its way, for everybody alike.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
@@ -46,17 +46,12 @@ pub(super) async fn answer(site: &Site, wish: Registration) -> Result<Result<Htt
 }
 
 /// `GET /register/check-mail`.
-pub(crate) async fn get(
-    request: HttpRequest,
-    site: web::Data<Site>,
-    auth: RequestAuth,
-) -> Result<HttpResponse, WebError> {
-    page(&request, &site, &auth, StatusCode::OK, "", Vec::new())
+pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth) -> Result<HttpResponse, WebError> {
+    page(&site, &auth, StatusCode::OK, "", Vec::new())
 }
 
 /// `POST /register/check-mail`: sends the link again. The answer is the same for every address.
 pub(crate) async fn post(
-    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     ClientInfo(client): ClientInfo,
@@ -69,7 +64,7 @@ pub(crate) async fn post(
         Err(error) => {
             let message = if typed.trim().is_empty() { NO_EMAIL.to_owned() } else { error.to_string() };
             let problems = vec![Problem { field: "email", message }];
-            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, typed, problems);
+            return page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, typed, problems);
         }
     };
     // Whoever is signed in has no registration under way, and mail is for those who have.
@@ -86,7 +81,6 @@ pub(crate) async fn post(
 }
 
 fn page(
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     status: StatusCode,
@@ -94,7 +88,7 @@ fn page(
     problems: Vec<Problem>,
 ) -> Result<HttpResponse, WebError> {
     let page = CheckMailPage {
-        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(site, Some(auth), ""),
         email,
         hours: CONFIRMATION_LIFE.whole_hours(),

@@ -52,7 +52,7 @@ pub(crate) async fn get(
         return mail_link::dead(&site, &auth, &DEAD);
     };
     let page = EmailUndoPage {
-        form_token: site.form_tokens.token(auth.form_binding(&request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(&site, Some(&auth), ""),
         email: email.as_str(),
     };

@@ -57,7 +57,7 @@ pub(crate) async fn get(
         return mail_link::dead(&site, &auth, &DEAD);
     };
     let page = EndDevicePage {
-        form_token: site.form_tokens.token(auth.form_binding(&request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(&site, Some(&auth), ""),
         device: device(&session.user_agent),
         address: &session.address,

@@ -82,7 +82,6 @@ pub(crate) struct Query {
 
 /// `GET /login`.
 pub(crate) async fn get(
-    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     query: Option<web::Query<Query>>,
@@ -104,7 +103,7 @@ pub(crate) async fn get(
     let ended = ended.or_else(|| auth.authenticated().unproven.as_ref().map(|_| not_proven()));
     let next = next.as_ref().map_or("", LocalPath::as_str);
     let filled = Filled { keep: true, next, ended, ..Filled::default() };
-    let response = page(&request, &site, &auth, StatusCode::OK, filled)?;
+    let response = page(&site, &auth, StatusCode::OK, filled)?;
     Ok(if own.is_some() { AuthChange::ToldWhy.attach(response) } else { response })
 }
 
@@ -139,7 +138,7 @@ pub(crate) async fn post(
         refused => {
             let refused = refused.err().map(|error| Problem { field: "password", message: error.to_string() });
             problems.extend(refused);
-            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled });
+            return page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled });
         }
     };
     let form_id = auth.form().map(|form| form.id);
@@ -159,9 +158,9 @@ pub(crate) async fn post(
             let response = throttle::remember(&site, device, lead_to(next));
             Ok(AuthChange::SignedIn(tokens, weakness.map(Notice::WeakPassword)).attach(response))
         }
-        SignInOutcome::Throttled(throttled) => refuse_throttled(throttled, &request, &site, &auth, filled),
+        SignInOutcome::Throttled(throttled) => refuse_throttled(throttled, &site, &auth, filled),
         SignInOutcome::Refused => {
-            page(&request, &site, &auth, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })
+            page(&site, &auth, StatusCode::UNAUTHORIZED, Filled { failure: Some(REFUSED), ..filled })
         }
     }
 }
@@ -169,26 +168,19 @@ pub(crate) async fn post(
 /// Answers a try that is not looked at: alike whether there is such an account.
 fn refuse_throttled(
     throttled: Throttled,
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     filled: Filled<'_>,
 ) -> Result<HttpResponse, WebError> {
     let Refusal { status, words, at } = Refusal::of(throttled, auth.now());
     let again = Some(Again { at, known_device: status == StatusCode::FORBIDDEN });
-    let response = page(request, site, auth, status, Filled { failure: Some(words), again, ..filled })?;
+    let response = page(site, auth, status, Filled { failure: Some(words), again, ..filled })?;
     Ok(retry_after(throttled, response))
 }
 
-fn page(
-    request: &HttpRequest,
-    site: &Site,
-    auth: &RequestAuth,
-    status: StatusCode,
-    filled: Filled<'_>,
-) -> Result<HttpResponse, WebError> {
+fn page(site: &Site, auth: &RequestAuth, status: StatusCode, filled: Filled<'_>) -> Result<HttpResponse, WebError> {
     let page = LoginPage {
-        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(site, Some(auth), ""),
         // Whoever comes next to a shared computer need not see who was there before.
         email: if filled.shared_computer { "" } else { filled.email },

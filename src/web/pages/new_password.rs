@@ -56,7 +56,7 @@ pub(crate) async fn get(
     auth: RequestAuth,
 ) -> Result<HttpResponse, WebError> {
     match live_link(&request, &site).await? {
-        Some(link) => page(&request, &site, &auth, StatusCode::OK, &link.user, Vec::new()),
+        Some(link) => page(&site, &auth, StatusCode::OK, &link.user, Vec::new()),
         None => dead(&site, &auth),
     }
 }
@@ -78,7 +78,7 @@ pub(crate) async fn post(
         Ok(password) => password,
         Err(error) => {
             let problems = vec![Problem { field: "password", message: error.to_string() }];
-            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &link.user, problems);
+            return page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &link.user, problems);
         }
     };
     let user = link.user.clone();
@@ -90,7 +90,7 @@ pub(crate) async fn post(
         }
         ResetOutcome::WeakPassword(weakness) => {
             let problems = vec![Problem { field: "password", message: weakness.to_string() }];
-            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &user, problems)
+            page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, &user, problems)
         }
         ResetOutcome::DeadLink => dead(&site, &auth),
     }
@@ -101,7 +101,6 @@ async fn live_link(request: &HttpRequest, site: &Site) -> Result<Option<LiveLink
 }
 
 fn page(
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     status: StatusCode,
@@ -109,7 +108,7 @@ fn page(
     problems: Vec<Problem>,
 ) -> Result<HttpResponse, WebError> {
     let page = NewPasswordPage {
-        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(site, Some(auth), ""),
         email: &user.email,
         minimum: site.password_min_length,

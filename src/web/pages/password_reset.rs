@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::layout::Layout;
@@ -43,17 +43,12 @@ struct SentPage<'a> {
 }
 
 /// `GET /password-reset`.
-pub(crate) async fn get(
-    request: HttpRequest,
-    site: web::Data<Site>,
-    auth: RequestAuth,
-) -> Result<HttpResponse, WebError> {
-    page(&request, &site, &auth, StatusCode::OK, "", Vec::new())
+pub(crate) async fn get(site: web::Data<Site>, auth: RequestAuth) -> Result<HttpResponse, WebError> {
+    page(&site, &auth, StatusCode::OK, "", Vec::new())
 }
 
 /// `POST /password-reset`: the answer is the same whether the address has an account.
 pub(crate) async fn post(
-    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     ClientInfo(client): ClientInfo,
@@ -66,7 +61,7 @@ pub(crate) async fn post(
         Err(error) => {
             let message = if typed.trim().is_empty() { NO_EMAIL.to_owned() } else { error.to_string() };
             let problems = vec![Problem { field: "email", message }];
-            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, typed, problems);
+            return page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, typed, problems);
         }
     };
     let asked = accounts::request_reset(&site.sessions, email, &client);
@@ -82,7 +77,6 @@ pub(crate) async fn sent(site: web::Data<Site>, auth: RequestAuth) -> Result<Htt
 }
 
 fn page(
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     status: StatusCode,
@@ -90,7 +84,7 @@ fn page(
     problems: Vec<Problem>,
 ) -> Result<HttpResponse, WebError> {
     let page = PasswordResetPage {
-        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(site, Some(auth), ""),
         email,
         minutes: RESET_LIFE.whole_minutes(),

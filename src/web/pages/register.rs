@@ -54,7 +54,6 @@ pub(crate) struct Query {
 
 /// `GET /register`.
 pub(crate) async fn get(
-    request: HttpRequest,
     site: web::Data<Site>,
     auth: RequestAuth,
     query: Option<web::Query<Query>>,
@@ -65,7 +64,7 @@ pub(crate) async fn get(
     refuse_closed(&site)?;
     let first = query.and_then(|query| query.into_inner().first).unwrap_or_default();
     let filled = Filled { keep: true, first: &first, ..Filled::default() };
-    let mut response = page(&request, &site, &auth, StatusCode::OK, filled).await?;
+    let mut response = page(&site, &auth, StatusCode::OK, filled).await?;
     if !first.is_empty() {
         // The address holds the token. `no-referrer` would make the browser send the form as if from nowhere, and it would
         // be refused (WHATWG Fetch, "append a request `Origin` header").
@@ -106,13 +105,13 @@ pub(crate) async fn post(
     let wish = match parse(&filled, typed, site.password_min_length, form_id, device) {
         Ok(wish) => accounts::Registration { may_be_first, ..wish },
         Err(problems) => {
-            return page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
+            return page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await;
         }
     };
     if site.confirms_addresses {
         return match check_mail::answer(&site, wish).await? {
             Ok(response) => Ok(response),
-            Err(weakness) => weak_password(&request, &site, &auth, filled, weakness).await,
+            Err(weakness) => weak_password(&site, &auth, filled, weakness).await,
         };
     }
     match accounts::register(&site.sessions, wish, auth.authenticated(), &client).await? {
@@ -121,24 +120,23 @@ pub(crate) async fn post(
             Ok(AuthChange::SignedIn(tokens, None).attach(response))
         }
         RegistrationOutcome::MayNotBeFirst => Err(WebError::FirstAccountLink),
-        RegistrationOutcome::WeakPassword(weakness) => weak_password(&request, &site, &auth, filled, weakness).await,
+        RegistrationOutcome::WeakPassword(weakness) => weak_password(&site, &auth, filled, weakness).await,
         RegistrationOutcome::EmailTaken => {
             let message = "There is an account with this email address already; sign in instead".to_owned();
             let problems = vec![Problem { field: "email", message }];
-            page(&request, &site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
+            page(&site, &auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
         }
     }
 }
 
 async fn weak_password(
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     filled: Filled<'_>,
     weakness: Weakness,
 ) -> Result<HttpResponse, WebError> {
     let problems = vec![Problem { field: "password", message: weakness.to_string() }];
-    page(request, site, auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
+    page(site, auth, StatusCode::UNPROCESSABLE_ENTITY, Filled { problems, ..filled }).await
 }
 
 fn refuse_closed(site: &Site) -> Result<(), WebError> {
@@ -185,7 +183,6 @@ fn email_problem(typed: &str, error: InvalidEmail) -> String {
 }
 
 async fn page(
-    request: &HttpRequest,
     site: &Site,
     auth: &RequestAuth,
     status: StatusCode,
@@ -196,7 +193,7 @@ async fn page(
         return Err(WebError::FirstAccountLink);
     }
     let page = RegisterPage {
-        form_token: site.form_tokens.token(auth.form_binding(request)?)?,
+        form_token: site.form_tokens.token(auth.form_binding()?)?,
         layout: Layout::new(site, Some(auth), ""),
         full_name: filled.full_name,
         email: filled.email,
