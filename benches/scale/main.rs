@@ -194,8 +194,8 @@ impl Arguments {
     fn writes(&self, folder: &Path, report: &mut Report) {
         let (path, rows) = self.table(folder, self.some);
         let (over, slow_disk) = (rows.expired(), compile_slow_disk(folder));
-        let disks = [("this disk", None, 64, 2.0), ("1 ms more a flush", Some(slow_disk.as_path()), 64, 15.0)];
-        let more = [("1 ms more a flush", Some(slow_disk.as_path()), 256, 15.0)];
+        let disks = [("this disk", None, 64, 2.0), ("1 ms more per flush", Some(slow_disk.as_path()), 64, 15.0)];
+        let more = [("1 ms more per flush", Some(slow_disk.as_path()), 256, 15.0)];
         for (place, (name, disk, clients, goal)) in disks.into_iter().chain(more).enumerate() {
             let writer = |seed| Rotate::library(&path, over, clients, self.seconds, seed);
             let [ours, one, eight] =
@@ -206,7 +206,7 @@ impl Arguments {
             let ratios: Vec<_> = ours.iter().zip(&best.0).map(|(ours, theirs)| ours.rate / theirs.rate).collect();
             let ratio = median(&ratios);
             report.line(
-                &format!("rotations against one UPDATE a commit, {clients} clients, {name}"),
+                &format!("rotations against one UPDATE per commit, {clients} clients, {name}"),
                 &format!("≥ {goal} times"),
                 &format!(
                     "{ratio:.1} times: {:.0}/s (p99 {:.1} ms) against {:.0}/s (p99 {:.1} ms, pool of {})",
@@ -274,7 +274,7 @@ impl Arguments {
         let (many, rows) = self.table(folder, self.sessions);
         let bytes = layout::bytes_a_session(&many);
         report.line(
-            &format!("bytes on disk a sign-in, {} of them", self.sessions),
+            &format!("bytes on disk per sign-in, {} of them", self.sessions),
             "≤ 400",
             &format!("{bytes:.0} ({})", layout::parts(&many)),
             met(bytes <= 400.0),

@@ -133,6 +133,6 @@ fn report(contenders: &[Contender], rows: &mut Vec<Row>) {
         let goal = other.goal;
         let detail = format!("{:.0}/s, {:.1} µs", other.rate(), other.microseconds());
         rows.push(Row::at_least(format!("rate, against {} ({detail})", other.name), goal, rate));
-        rows.push(Row::at_least(format!("server CPU a request, against {}", other.name), goal, cpu));
+        rows.push(Row::at_least(format!("server CPU per request, against {}", other.name), goal, cpu));
     }
 }

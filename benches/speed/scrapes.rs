@@ -56,7 +56,7 @@ pub(crate) fn measure(arguments: &Arguments, rows: &mut Vec<Row>) {
     let cost = median(paired().map(|(with, without)| without.microseconds / with.microseconds));
     let what = format!("pages with a scrape each second ({}) against none ({}): rate", of(&scraped), of(&alone));
     rows.push(Row::at_least(what, GOAL, rate));
-    rows.push(Row::at_least("server CPU a request, against the same".to_owned(), GOAL, cost));
+    rows.push(Row::at_least("server CPU per request, against the same".to_owned(), GOAL, cost));
 }
 
 /// Asks for pages for a while, with a scrape each second of an address, if there is one.

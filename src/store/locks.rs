@@ -19,7 +19,7 @@ pub(super) enum Lock {
     Migrations = 0x7065_7265_6e6e_0001,
     /// Held while the first rows of all are made: the first user, the pepper.
     FirstRows = 0x7065_7265_6e6e_0002,
-    /// Held by the process that does what is to be done once and not once a process.
+    /// Held by the process that does what is to be done once, and not once per process.
     Background = 0x7065_7265_6e6e_0003,
     /// Held while what is over is deleted.
     Sweep = 0x7065_7265_6e6e_0004,

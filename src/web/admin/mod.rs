@@ -1,4 +1,4 @@
-//! The pages of the administration: one file a page, its template beside its handler.
+//! The pages of the administration: one file per page, its template beside its handler.
 //!
 //! They show what the command line lists, and do what it does. No page takes longer on a larger site: lists are read from
 //! one place on by an index, and nothing large is counted while a page is made.

@@ -1,4 +1,4 @@
-//! One file a page, its template beside its handler.
+//! One file per page, its template beside its handler.
 
 mod account;
 mod activity;

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use super::client::connect;
 
-/// Passes requests without a body on, one a connection.
+/// Passes requests without a body on, one per connection.
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) address: SocketAddr,
